@@ -1,0 +1,197 @@
+-- The newsletter reader's own data. Every effect of a handler lands here, in the transaction that completes its job.
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS unaccent;
+
+CREATE SCHEMA news;
+
+CREATE TABLE news.owners (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name       text        NOT NULL UNIQUE,
+    email      text        NOT NULL,
+    language   text        NOT NULL DEFAULT 'en' CHECK (language IN ('en', 'fr')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE news.mailboxes (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name           text        NOT NULL UNIQUE,
+    owner_id       bigint      NOT NULL REFERENCES news.owners (id),
+    source         text        NOT NULL,
+    generation     bigint      NOT NULL DEFAULT 1,
+    cursor         jsonb       NOT NULL DEFAULT '{}',
+    syncing_job    bigint,
+    syncing_until  timestamptz,
+    notifies       boolean     NOT NULL DEFAULT true,
+    consents       boolean     NOT NULL DEFAULT false,
+    connected      boolean     NOT NULL DEFAULT true,
+    last_push_at   timestamptz,
+    last_synced_at timestamptz,
+    last_error     text,
+    created_at     timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN news.mailboxes.source IS 'which mail source serves it: import, gmail, imap';
+COMMENT ON COLUMN news.mailboxes.consents IS 'the owner agreed that content goes to an outside analyser';
+
+CREATE TABLE news.imports (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mailbox_id  bigint      NOT NULL REFERENCES news.mailboxes (id),
+    path        text        NOT NULL,
+    notifies    boolean     NOT NULL DEFAULT true,
+    first_job_id bigint     NOT NULL DEFAULT 0,
+    files       int         NOT NULL DEFAULT 0,
+    not_mail    int         NOT NULL DEFAULT 0,
+    duplicates  int         NOT NULL DEFAULT 0,
+    started_at  timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz
+);
+
+-- What a local import hands to its mailbox, read by the `import` mail source through a cursor on id. Ids are taken
+-- under a lock on the mailbox's row, so that they become visible in order and no cursor can pass an unseen one.
+CREATE TABLE news.staged_mails (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mailbox_id bigint      NOT NULL REFERENCES news.mailboxes (id),
+    import_id  bigint      NOT NULL REFERENCES news.imports (id),
+    sha256     bytea       NOT NULL,
+    name       text        NOT NULL,
+    size       bigint      NOT NULL,
+    raw        bytea       NOT NULL,
+    staged_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (mailbox_id, sha256)
+);
+CREATE INDEX staged_by_mailbox ON news.staged_mails (mailbox_id, id);
+COMMENT ON COLUMN news.staged_mails.raw IS 'zlib-compressed; emptied once the message is stored';
+
+CREATE TABLE news.messages (
+    id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    mailbox_id        bigint      NOT NULL REFERENCES news.mailboxes (id),
+    provider_id       text        NOT NULL,
+    import_id         bigint REFERENCES news.imports (id),
+    name              text        NOT NULL DEFAULT '',
+    size              bigint      NOT NULL,
+    raw               bytea,
+    raw_kept_until    timestamptz NOT NULL DEFAULT now() + interval '90 days',
+    message_id_header text,
+    subject           text        NOT NULL DEFAULT '',
+    from_name         text        NOT NULL DEFAULT '',
+    from_address      text        NOT NULL DEFAULT '',
+    sent_at           timestamptz,
+    received_at       timestamptz NOT NULL DEFAULT now(),
+    class             text        NOT NULL CHECK (class IN ('newsletter', 'confirmation', 'other', 'unparsable')),
+    score             real        NOT NULL DEFAULT 0,
+    reasons           jsonb       NOT NULL DEFAULT '[]',
+    parse_notes       jsonb       NOT NULL DEFAULT '[]',
+    trace_context     text,
+    UNIQUE (mailbox_id, provider_id)
+);
+CREATE INDEX messages_by_import ON news.messages (import_id) WHERE import_id IS NOT NULL;
+CREATE INDEX messages_by_received ON news.messages (received_at DESC, id DESC);
+COMMENT ON COLUMN news.messages.provider_id IS 'the provider''s id; for an import the SHA-256 of the bytes, in hex';
+COMMENT ON COLUMN news.messages.reasons IS '[{rule, weight, detail}]: why it was classed so';
+
+CREATE TABLE news.analyses (
+    id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    cache_key        text        NOT NULL UNIQUE,
+    analyser         text        NOT NULL,
+    model            text        NOT NULL,
+    title            text        NOT NULL,
+    summary          text        NOT NULL,
+    summary_language text        NOT NULL,
+    language         text        NOT NULL,
+    topics           jsonb       NOT NULL DEFAULT '[]',
+    entities         jsonb       NOT NULL DEFAULT '[]',
+    key_links        jsonb       NOT NULL DEFAULT '[]',
+    reading_minutes  int         NOT NULL DEFAULT 0,
+    kind             text        NOT NULL DEFAULT 'newsletter',
+    tokens_in        int         NOT NULL DEFAULT 0,
+    tokens_out       int         NOT NULL DEFAULT 0,
+    cost_microcents  bigint      NOT NULL DEFAULT 0,
+    seconds          real        NOT NULL DEFAULT 0,
+    created_at       timestamptz NOT NULL DEFAULT now()
+);
+
+-- Single flight: the job that computes an analysis holds its key; others with the same key put themselves off.
+CREATE TABLE news.analysis_claims (
+    cache_key text PRIMARY KEY,
+    job_id    bigint      NOT NULL,
+    until     timestamptz NOT NULL
+);
+
+CREATE TABLE news.newsletters (
+    id             bigint PRIMARY KEY REFERENCES news.messages (id) ON DELETE CASCADE,
+    mailbox_id     bigint      NOT NULL REFERENCES news.mailboxes (id),
+    owner_id       bigint      NOT NULL REFERENCES news.owners (id),
+    state          text        NOT NULL DEFAULT 'received'
+                   CHECK (state IN ('received', 'analysed', 'indexed', 'invalid')),
+    text           text        NOT NULL DEFAULT '',
+    html           text        NOT NULL DEFAULT '',
+    links          jsonb       NOT NULL DEFAULT '[]',
+    content_hash   text        NOT NULL,
+    analysis_id    bigint REFERENCES news.analyses (id),
+    cache_hit      boolean,
+    notifies       boolean     NOT NULL DEFAULT true,
+    invalid_reason text,
+    index_error    text,
+    analysed_at    timestamptz,
+    indexed_at     timestamptz,
+    created_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX newsletters_by_owner ON news.newsletters (owner_id, id DESC);
+COMMENT ON COLUMN news.newsletters.id IS 'the id of its message';
+COMMENT ON COLUMN news.newsletters.html IS 'sanitised, for reading';
+
+-- The embedded index. `weighted` is filled by the indexer in the newsletter's language.
+CREATE TABLE news.search_documents (
+    newsletter_id bigint PRIMARY KEY REFERENCES news.newsletters (id) ON DELETE CASCADE,
+    owner_id      bigint      NOT NULL,
+    language      text        NOT NULL,
+    title         text        NOT NULL,
+    summary       text        NOT NULL,
+    sender        text        NOT NULL,
+    body          text        NOT NULL,
+    sent_at       timestamptz,
+    weighted      tsvector    NOT NULL
+);
+CREATE INDEX search_documents_weighted ON news.search_documents USING gin (weighted);
+CREATE INDEX search_documents_owner ON news.search_documents (owner_id);
+
+-- The vocabulary of the index, for typo tolerance: a query word that no document holds is replaced by its nearest.
+CREATE TABLE news.search_words (
+    word text PRIMARY KEY
+);
+CREATE INDEX search_words_trgm ON news.search_words USING gin (word gin_trgm_ops);
+
+CREATE TABLE news.rules (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner_id   bigint      NOT NULL REFERENCES news.owners (id),
+    mailbox_id bigint REFERENCES news.mailboxes (id),
+    channel    text        NOT NULL DEFAULT 'email' CHECK (channel IN ('email', 'webhook')),
+    target     text        NOT NULL,
+    matches    jsonb       NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON COLUMN news.rules.matches IS '{sender, topic, keyword, language}: all given ones must match; empty: each newsletter';
+
+CREATE TABLE news.deliveries (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner_id      bigint      NOT NULL REFERENCES news.owners (id),
+    newsletter_id bigint      NOT NULL REFERENCES news.newsletters (id) ON DELETE CASCADE,
+    channel       text        NOT NULL,
+    target        text        NOT NULL,
+    state         text        NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'sent', 'failed')),
+    error         text,
+    planned_at    timestamptz NOT NULL DEFAULT now(),
+    sent_at       timestamptz,
+    UNIQUE (owner_id, newsletter_id, channel)
+);
+CREATE INDEX deliveries_by_newsletter ON news.deliveries (newsletter_id);
+
+-- E-mails to the administrators, written in the transaction of the fault and sent as jobs of their own.
+CREATE TABLE news.admin_notices (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fault_key  text        NOT NULL UNIQUE,
+    subject    text        NOT NULL,
+    body       text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    sent_at    timestamptz
+);
