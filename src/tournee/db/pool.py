@@ -1,0 +1,105 @@
+"""The connection pool and the session rules that every connection keeps.
+
+Each session bounds how long it may wait for a lock, idle inside a transaction or talk to a dead peer, all below
+the engine's lease, so that a stuck process never holds a row longer than it may hold a job. Nothing depends on
+session state beyond these settings: prepared statements are not cached by name, so PgBouncer in transaction
+mode works when asked for (`through_bouncer`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    Connection: TypeAlias = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""What means that PostgreSQL is not there, or not now: nothing is known about what it executed."""
+
+CONTENDED: tuple[type[Exception], ...] = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+)
+"""What means that another session was in the way: the transaction rolled back and may be run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How many connections, and how long each may wait; times in seconds."""
+
+    database_url: str
+    min_size: int = 2
+    max_size: int = 10
+    connect_timeout_seconds: float = 5.0
+    command_timeout_seconds: float = 30.0
+    lock_timeout_seconds: float = 3.0
+    idle_in_transaction_timeout_seconds: float = 4.0
+    tcp_user_timeout_seconds: float = 4.0
+    application_name: str = "tournee"
+    through_bouncer: bool = False
+
+
+async def _prepare_connection(connection: asyncpg.Connection[Any]) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def open_pool(settings: PoolSettings) -> Pool:
+    """Open a pool; jsonb travels as Python objects. Raises one of `UNAVAILABLE`, or asyncpg's error for a refusal."""
+    pool = await asyncpg.create_pool(
+        settings.database_url,
+        min_size=settings.min_size,
+        max_size=settings.max_size,
+        timeout=settings.connect_timeout_seconds,
+        command_timeout=settings.command_timeout_seconds,
+        statement_cache_size=0 if settings.through_bouncer else 512,
+        init=_prepare_connection,
+        server_settings={
+            "application_name": settings.application_name,
+            "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
+            "idle_in_transaction_session_timeout": _milliseconds(settings.idle_in_transaction_timeout_seconds),
+            "tcp_user_timeout": _milliseconds(settings.tcp_user_timeout_seconds),
+            "timezone": "UTC",
+            # JIT compiles for longer than any of our statements runs.
+            "jit": "off",
+        },
+    )
+    assert pool is not None
+    return pool
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection with an open READ COMMITTED transaction: committed at the end, rolled back on any exception."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
