@@ -1,0 +1,92 @@
+"""Sockets on 127.0.0.1 and the HTTP server on them.
+
+Ports lie below 32768, under Linux's ephemeral range, and a socket listens from the moment its port is known, so that
+nothing else can take the port between choosing and using it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
+
+LOWEST_PORT = 20_000
+HIGHEST_PORT = 32_767
+TRIES = 200
+BACKLOG = 128
+
+
+def listen_on_loopback(port: int | None = None) -> socket.socket:
+    """A non-blocking listening socket on `port`, or on a free one. Raises OSError if there is none."""
+    ports = (
+        [port]
+        if port is not None
+        else random.SystemRandom().sample(range(LOWEST_PORT, HIGHEST_PORT + 1), TRIES)
+    )
+    for candidate in ports:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            if (
+                port is not None
+            ):  # A port asked for may still be in TIME_WAIT from the run before.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            if port is not None:
+                raise
+            continue
+        listener.setblocking(False)
+        return listener
+    raise OSError(f"no free port found on 127.0.0.1 in {TRIES} tries")
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn inside somebody else's process: the signals stay with the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class LoopbackHttp:
+    """Serves one ASGI application on loopback until stopped. A Host header that names another host gets a 400."""
+
+    def __init__(self, application: ASGIApp, port: int | None = None) -> None:
+        self._application = TrustedHostMiddleware(
+            application, allowed_hosts=["127.0.0.1", "localhost"]
+        )
+        self._port = port
+        self._server: _QuietServer | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        listener = listen_on_loopback(self._port)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            self._application,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _QuietServer(config)
+        self._serving = asyncio.create_task(
+            self._server.serve(sockets=[listener]), name="sandbox-http"
+        )
+
+    async def stop(self) -> None:
+        if self._server is None or self._serving is None:
+            return
+        self._server.should_exit = True
+        await asyncio.wait([self._serving])
+        self._server = self._serving = None

@@ -1,0 +1,1 @@
+"""An SMTP server that keeps every mail it took responsibility for, and misbehaves on request."""
