@@ -1,0 +1,1 @@
+"""What needs no account and no network: the embedded analyser, the embedded index."""
