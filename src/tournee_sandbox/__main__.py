@@ -11,29 +11,19 @@ from tournee_sandbox.smtp.mail_store import FolderInUse
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="tournee_sandbox", description="Simulators for Tournée, on 127.0.0.1 only."
-    )
+    parser = argparse.ArgumentParser(prog="tournee_sandbox", description="Simulators for Tournée, on 127.0.0.1 only.")
     parser.add_argument(
         "--home",
         type=Path,
         required=True,
         help="folder in which they keep what they receive",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="where faults with a probability draw from"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the addresses as one line of JSON"
-    )
-    parser.add_argument(
-        "--parent", type=int, help="end at once if this process is already gone"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="where faults with a probability draw from")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
+    parser.add_argument("--parent", type=int, help="end at once if this process is already gone")
     arguments = parser.parse_args()
     try:
-        return run_until_ended(
-            arguments.home, arguments.seed, arguments.json, arguments.parent
-        )
+        return run_until_ended(arguments.home, arguments.seed, arguments.json, arguments.parent)
     except (FolderInUse, OSError) as error:
         print(f"tournee_sandbox: {error}", file=sys.stderr)
         return 3

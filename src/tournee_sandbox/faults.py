@@ -29,23 +29,16 @@ class AnyAnalyser(Protocol):
 class FaultyAnalyser:
     """Fails for the planted Message-IDs, passes everything else through. Angle brackets around an id do not matter."""
 
-    def __init__(
-        self, inner: AnyAnalyser, failing_message_ids: Collection[str]
-    ) -> None:
+    def __init__(self, inner: AnyAnalyser, failing_message_ids: Collection[str]) -> None:
         self._inner = inner
-        self._failing = frozenset(
-            _strip(message_id) for message_id in failing_message_ids
-        )
+        self._failing = frozenset(_strip(message_id) for message_id in failing_message_ids)
         self.name = inner.name
         self.cache_version = inner.cache_version
         self.provider = inner.provider
 
     async def analyse(self, request: Any) -> Any:
         """Raises json.JSONDecodeError for a planted newsletter, at each attempt."""
-        if (
-            request.message_id is not None
-            and _strip(request.message_id) in self._failing
-        ):
+        if request.message_id is not None and _strip(request.message_id) in self._failing:
             json.loads(_SPOILT_ANSWER)
         return await self._inner.analyse(request)
 
@@ -60,23 +53,16 @@ def load_faults(path: Path | str | None = None) -> frozenset[str]:
     if not named:
         return frozenset()
     content = json.loads(Path(named).read_text(encoding="utf-8"))
-    message_ids = (
-        content.get("failing_message_ids") if isinstance(content, dict) else None
-    )
-    if not isinstance(message_ids, list) or not all(
-        isinstance(item, str) for item in message_ids
-    ):
-        raise ValueError(
-            f"{named}: expected an object with failing_message_ids, a list of strings"
-        )
+    message_ids = content.get("failing_message_ids") if isinstance(content, dict) else None
+    if not isinstance(message_ids, list) or not all(isinstance(item, str) for item in message_ids):
+        raise ValueError(f"{named}: expected an object with failing_message_ids, a list of strings")
     return frozenset(message_ids)
 
 
 def write_faults(path: Path, failing_message_ids: Collection[str]) -> None:
     """Write a faults file that `load_faults` reads."""
     path.write_text(
-        json.dumps({"failing_message_ids": sorted(failing_message_ids)}, indent=2)
-        + "\n",
+        json.dumps({"failing_message_ids": sorted(failing_message_ids)}, indent=2) + "\n",
         encoding="utf-8",
     )
 

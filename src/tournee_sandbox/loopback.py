@@ -24,17 +24,11 @@ BACKLOG = 128
 
 def listen_on_loopback(port: int | None = None) -> socket.socket:
     """A non-blocking listening socket on `port`, or on a free one. Raises OSError if there is none."""
-    ports = (
-        [port]
-        if port is not None
-        else random.SystemRandom().sample(range(LOWEST_PORT, HIGHEST_PORT + 1), TRIES)
-    )
+    ports = [port] if port is not None else random.SystemRandom().sample(range(LOWEST_PORT, HIGHEST_PORT + 1), TRIES)
     for candidate in ports:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            if (
-                port is not None
-            ):  # A port asked for may still be in TIME_WAIT from the run before.
+            if port is not None:  # A port asked for may still be in TIME_WAIT from the run before.
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", candidate))
             listener.listen(BACKLOG)
@@ -60,9 +54,7 @@ class LoopbackHttp:
     """Serves one ASGI application on loopback until stopped. A Host header that names another host gets a 400."""
 
     def __init__(self, application: ASGIApp, port: int | None = None) -> None:
-        self._application = TrustedHostMiddleware(
-            application, allowed_hosts=["127.0.0.1", "localhost"]
-        )
+        self._application = TrustedHostMiddleware(application, allowed_hosts=["127.0.0.1", "localhost"])
         self._port = port
         self._server: _QuietServer | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -80,9 +72,7 @@ class LoopbackHttp:
             timeout_graceful_shutdown=1,
         )
         self._server = _QuietServer(config)
-        self._serving = asyncio.create_task(
-            self._server.serve(sockets=[listener]), name="sandbox-http"
-        )
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="sandbox-http")
 
     async def stop(self) -> None:
         if self._server is None or self._serving is None:

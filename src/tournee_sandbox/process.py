@@ -1,7 +1,8 @@
 """The sandbox as a process of its own: ends with its parent, and on SIGTERM or SIGINT.
 
-On Linux the kernel is asked to send SIGTERM when the parent dies. The kernel means the thread that started this process:
-a parent that starts it from a thread keeps that thread alive. Elsewhere the parent's id is looked at every second.
+On Linux the kernel is asked to send SIGTERM when the parent dies. The kernel means the thread that started this
+process: a parent that starts it from a thread keeps that thread alive. Elsewhere the parent's id is looked at every
+second.
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ PR_SET_PDEATHSIG = 1
 PARENT_LOOKED_AT_SECONDS = 1.0
 
 
-def run_until_ended(
-    home: Path, seed: int, as_json: bool, parent: int | None = None
-) -> int:
+def run_until_ended(home: Path, seed: int, as_json: bool, parent: int | None = None) -> int:
     """Run the sandbox; its addresses are printed on one line when all answer. Answers the exit code.
 
     `parent` is the process it belongs to, if the caller knows it: one that is already gone ends it at once.
@@ -67,16 +66,10 @@ def _describe_addresses(sandbox: Sandbox, as_json: bool) -> str:
                 "pid": os.getpid(),
             }
         )
-    lines = [
-        f"{name} {purpose}: {url}"
-        for name, urls in addresses.items()
-        for purpose, url in urls.items()
-    ]
+    lines = [f"{name} {purpose}: {url}" for name, urls in addresses.items() for purpose, url in urls.items()]
     return "\n".join([*lines, f"kept under {sandbox.home}; Ctrl-C ends"])
 
 
 def _ask_for_signal_with_parent() -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(
-            PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0
-        )
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -46,7 +46,4 @@ class Sandbox:
 
     def read_addresses(self) -> Addresses:
         """By simulator, then by purpose: `{"smtp": {"url": "smtp://…", "control": "http://…"}}`."""
-        return {
-            simulator.name: dict(simulator.read_addresses())
-            for simulator in self._simulators
-        }
+        return {simulator.name: dict(simulator.read_addresses()) for simulator in self._simulators}

@@ -77,19 +77,13 @@ class _Control:
                 int(query.get("limit", PAGE_SIZE)),
             )
         except ValueError:
-            return JSONResponse(
-                {"error": "offset and limit are numbers"}, status_code=422
-            )
+            return JSONResponse({"error": "offset and limit are numbers"}, status_code=422)
         if offset < 0 or not 0 <= limit <= LARGEST_PAGE:
             return JSONResponse(
                 {"error": f"offset is at least 0, limit at most {LARGEST_PAGE}"},
                 status_code=422,
             )
-        fitting = [
-            mail
-            for mail in self._store.mails
-            if _fits(mail, query.get("message_id"), query.get("recipient"))
-        ]
+        fitting = [mail for mail in self._store.mails if _fits(mail, query.get("message_id"), query.get("recipient"))]
         page = [asdict(mail) for mail in fitting[offset : offset + limit]]
         return JSONResponse({"total": len(fitting), "mails": page})
 
@@ -116,9 +110,7 @@ class _Control:
     async def show_mail(self, request: Request) -> Response:
         number = request.path_params["number"]
         if not 1 <= number <= len(self._store.mails):
-            return JSONResponse(
-                {"error": f"there is no mail {number}"}, status_code=404
-            )
+            return JSONResponse({"error": f"there is no mail {number}"}, status_code=404)
         return FileResponse(
             self._store.folder / self._store.mails[number - 1].file,
             media_type="message/rfc822",
@@ -129,10 +121,7 @@ class _Control:
 
     async def put_faults(self, request: Request) -> Response:
         # A page in somebody's browser cannot send this type to another origin unasked.
-        if (
-            request.headers.get("content-type", "").partition(";")[0].strip()
-            != "application/json"
-        ):
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return JSONResponse({"error": "send application/json"}, status_code=415)
         body = await request.body()
         if len(body) > LARGEST_PLAN_BYTES:
@@ -144,9 +133,7 @@ class _Control:
             self._plan.put(_PLAN.validate_json(body))
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=False)
-            return JSONResponse(
-                {"error": "not a list of faults", "details": errors}, status_code=422
-            )
+            return JSONResponse({"error": "not a list of faults", "details": errors}, status_code=422)
         return JSONResponse(self._plan.read())
 
     async def clear_faults(self, request: Request) -> Response:
@@ -160,14 +147,10 @@ class _Control:
 
 
 def _fits(mail: ReceivedMail, message_id: str | None, recipient: str | None) -> bool:
-    return message_id in (None, mail.message_id) and (
-        recipient is None or recipient in mail.recipients
-    )
+    return message_id in (None, mail.message_id) and (recipient is None or recipient in mail.recipients)
 
 
 def _describe_row(mail: ReceivedMail) -> str:
     recipients = escape(", ".join(mail.recipients))
-    link = (
-        f'<a href="/mails/{mail.number}">{escape(mail.subject or "(no subject)")}</a>'
-    )
+    link = f'<a href="/mails/{mail.number}">{escape(mail.subject or "(no subject)")}</a>'
     return f"<tr><td>{mail.number}<td>{recipients}<td>{link}<td>{escape(mail.received_at)}</tr>"

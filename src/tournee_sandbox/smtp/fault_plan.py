@@ -65,21 +65,15 @@ class FaultPlan:
         self._taken = [0] * len(faults)
         self._seen.clear()
 
-    def take(
-        self, stage: Stage, mail: str, recipients: Sequence[str] = ()
-    ) -> Fault | None:
+    def take(self, stage: Stage, mail: str, recipients: Sequence[str] = ()) -> Fault | None:
         """The fault that `mail` (its Message-ID, or the address in play before that is known) meets at `stage`."""
         for number, fault in enumerate(self._faults):
-            if fault.stage != stage or (
-                fault.recipient is not None and fault.recipient not in recipients
-            ):
+            if fault.stage != stage or (fault.recipient is not None and fault.recipient not in recipients):
                 continue
             if fault.count is not None and self._taken[number] >= fault.count:
                 continue
             self._fitted[number] += 1
-            if self._fitted[number] <= fault.after or not self._draw(
-                number, mail, fault.probability
-            ):
+            if self._fitted[number] <= fault.after or not self._draw(number, mail, fault.probability):
                 continue
             self._taken[number] += 1
             return fault
@@ -87,10 +81,7 @@ class FaultPlan:
 
     def read(self) -> list[dict[str, object]]:
         """Each fault with how often it struck."""
-        return [
-            fault.model_dump() | {"taken": taken}
-            for fault, taken in zip(self._faults, self._taken, strict=True)
-        ]
+        return [fault.model_dump() | {"taken": taken} for fault, taken in zip(self._faults, self._taken, strict=True)]
 
     def _draw(self, number: int, mail: str, probability: float) -> bool:
         if probability >= 1:

@@ -41,10 +41,7 @@ class MailHandler:
         if self._login_required and not session.authenticated:
             return "530 5.7.0 Authentication required"
         fault = self._plan.take("mail", address)
-        if (
-            fault is not None
-            and (answer := await self._misbehave(server, fault)) is not None
-        ):
+        if fault is not None and (answer := await self._misbehave(server, fault)) is not None:
             return answer
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -59,35 +56,25 @@ class MailHandler:
         options: list[str],
     ) -> str:
         fault = self._plan.take("rcpt", address, [address])
-        if (
-            fault is not None
-            and (answer := await self._misbehave(server, fault)) is not None
-        ):
+        if fault is not None and (answer := await self._misbehave(server, fault)) is not None:
             return answer
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content or b""
         message_id = str(BytesHeaderParser().parsebytes(raw)["Message-ID"])
         fault = self._plan.take("data", message_id, envelope.rcpt_tos)
         if fault is not None and fault.kind in ("hang", "disconnect") and fault.stored:
             await self._keep(raw, envelope)
-        if (
-            fault is not None
-            and (answer := await self._misbehave(server, fault)) is not None
-        ):
+        if fault is not None and (answer := await self._misbehave(server, fault)) is not None:
             return answer
         return await self._keep(raw, envelope)
 
     async def _keep(self, raw: bytes, envelope: Envelope) -> str:
         try:
-            mail = await self._store.add(
-                raw, envelope.mail_from or "", envelope.rcpt_tos
-            )
+            mail = await self._store.add(raw, envelope.mail_from or "", envelope.rcpt_tos)
         except OSError as error:
             return f"452 4.3.1 Could not be written: {error.strerror or 'error'}"
         return f"250 2.0.0 OK, kept as {mail.number}"
@@ -105,9 +92,7 @@ class MailHandler:
             case "disconnect":
                 transport: Any = server.transport
                 transport.abort()
-                await (
-                    asyncio.Event().wait()
-                )  # Ended by the cancellation that the lost connection brings.
+                await asyncio.Event().wait()  # Ended by the cancellation that the lost connection brings.
         return "421 4.3.2 Going down"
 
     async def _wait_until_ended(self, seconds: float) -> None:

@@ -87,25 +87,17 @@ class MailStore:
             self._list.close()
             self._list = None
 
-    async def add(
-        self, raw: bytes, sender: str, recipients: Sequence[str]
-    ) -> ReceivedMail:
+    async def add(self, raw: bytes, sender: str, recipients: Sequence[str]) -> ReceivedMail:
         """Keep one mail; it is on disk when this returns. OSError if it could not be written."""
-        waiting = _Waiting(
-            raw, sender, tuple(recipients), asyncio.get_running_loop().create_future()
-        )
+        waiting = _Waiting(raw, sender, tuple(recipients), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._flushing is None:
-            self._flushing = asyncio.create_task(
-                self._flush(), name="sandbox-mail-store"
-            )
+            self._flushing = asyncio.create_task(self._flush(), name="sandbox-mail-store")
         return await asyncio.shield(waiting.stored)
 
     def count_repeats(self) -> dict[str, int]:
         """How often each Message-ID came, for those that came more than once."""
-        counted = Counter(
-            mail.message_id for mail in self.mails if mail.message_id is not None
-        )
+        counted = Counter(mail.message_id for mail in self.mails if mail.message_id is not None)
         return {message_id: times for message_id, times in counted.items() if times > 1}
 
     async def _flush(self) -> None:
@@ -115,14 +107,9 @@ class MailStore:
                 self._waiting[FLUSHED_TOGETHER:],
             )
             first = len(self.mails) + 1
-            described = [
-                _describe(first + index, waiting)
-                for index, waiting in enumerate(together)
-            ]
+            described = [_describe(first + index, waiting) for index, waiting in enumerate(together)]
             try:
-                await asyncio.to_thread(
-                    self._write, described, [waiting.raw for waiting in together]
-                )
+                await asyncio.to_thread(self._write, described, [waiting.raw for waiting in together])
             except OSError as error:
                 _settle_failed(together, error)
                 continue

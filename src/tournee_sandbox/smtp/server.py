@@ -39,15 +39,11 @@ class SmtpSimulator:
 
     name = "smtp"
 
-    def __init__(
-        self, folder: Path, seed: int, options: SmtpOptions | None = None
-    ) -> None:
+    def __init__(self, folder: Path, seed: int, options: SmtpOptions | None = None) -> None:
         self.store = MailStore(folder)
         self.plan = FaultPlan(seed)
         self._options = options or SmtpOptions()
-        self._control = LoopbackHttp(
-            build_control(self.store, self.plan), self._options.control_port
-        )
+        self._control = LoopbackHttp(build_control(self.store, self.plan), self._options.control_port)
         self._server: asyncio.Server | None = None
         self._ended = asyncio.Event()
         self._connections: set[asyncio.BaseTransport] = set()
@@ -61,9 +57,7 @@ class SmtpSimulator:
             self._port = listener.getsockname()[1]
             loop = asyncio.get_running_loop()
             tls = self._options.tls if self._options.implicit_tls else None
-            self._server = await loop.create_server(
-                self._meet_connection, sock=listener, ssl=tls
-            )
+            self._server = await loop.create_server(self._meet_connection, sock=listener, ssl=tls)
             await self._control.start()
         except BaseException:
             await self.stop()
@@ -96,9 +90,7 @@ class SmtpSimulator:
             return self._build_session(_DelayedSession, seconds=fault.seconds)
         return self._build_session(_TrackedSession)
 
-    def _build_session(
-        self, session: type[_TrackedSession], **extra: Any
-    ) -> _TrackedSession:
+    def _build_session(self, session: type[_TrackedSession], **extra: Any) -> _TrackedSession:
         options = self._options
         return session(
             MailHandler(
@@ -129,9 +121,7 @@ class SmtpSimulator:
         login: Any,
     ) -> AuthResult:
         options = self._options
-        expected = LoginPassword(
-            (options.user or "").encode(), options.password.encode()
-        )
+        expected = LoginPassword((options.user or "").encode(), options.password.encode())
         return AuthResult(success=login == expected, handled=login == expected)
 
 
@@ -185,9 +175,7 @@ class _Unwelcoming(asyncio.Protocol):
         self._transport = transport
         self._connections.add(transport)
         if self._fault.kind == "refuse":
-            transport.write(
-                f"{self._fault.code} {self._fault.text}\r\n".encode("ascii")
-            )
+            transport.write(f"{self._fault.code} {self._fault.text}\r\n".encode("ascii"))
             transport.close()
         elif self._fault.kind == "disconnect":
             transport.abort()
