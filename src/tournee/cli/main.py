@@ -1,0 +1,155 @@
+"""The entry point: all commands, and the mapping of what went wrong to one line and an exit code.
+
+Owns `main()`. Keeps: `tournee --help` imports nothing heavy, an error is one clear line on stderr, `--debug` anywhere
+on the line shows the rest. Refuses to decide anything that a command's own module decides.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from tournee import __version__
+from tournee.cli.commands import (
+    api,
+    dead,
+    demo,
+    doctor,
+    imports,
+    jobs,
+    migrate,
+    reconcile,
+    sandbox,
+    search,
+    status,
+    up,
+    worker,
+)
+from tournee.cli.errors import CommandFailed, ExitCode, Interrupted, WrongUsage
+
+app = typer.Typer(
+    help="Collect newsletters, analyse each once, make them searchable and tell who wants to know.",
+    epilog="Settings are variables named TOURNEE_…; `tournee doctor` checks them.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "up": up.run_up,
+    "demo": demo.run_demo,
+    "api": api.run_api,
+    "worker": worker.run_worker,
+    "import": imports.import_mails,
+    "search": search.search_newsletters,
+    "status": status.read_status,
+    "reconcile": reconcile.reconcile,
+    "migrate": migrate.migrate,
+    "doctor": doctor.examine_setup,
+    "sandbox": sandbox.run_sandbox,
+}
+
+for command_name, function in COMMANDS.items():
+    app.command(command_name)(function)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(dead.app, name="dead")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"tournee {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _read_common_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; stands anywhere.")] = False,
+) -> None:
+    """Options of every command; `main` has read --debug before this runs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(words)
+    try:
+        answered = app(args=words, prog_name="tournee", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        return _explain(error, debug=debug)
+    return answered if isinstance(answered, int) else ExitCode.DONE
+
+
+def _take_debug(words: list[str]) -> bool:
+    """Take `--debug` out of the line, wherever it stands before a `--`."""
+    end = words.index("--") if "--" in words else len(words)
+    found = "--debug" in words[:end]
+    words[:end] = [word for word in words[:end] if word != "--debug"]
+    return found
+
+
+def _explain(error: BaseException, *, debug: bool) -> int:
+    """Say in one line what went wrong; answers the exit code. An exit that was asked for stays what it is."""
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, BrokenPipeError):
+        # Python flushes stdout once more at its end, which must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.BROKEN_PIPE
+    if debug:
+        traceback.print_exception(error)
+    code, message = _judge(error)
+    if message.startswith("Usage:"):
+        sys.stderr.write(message + "\n")
+        return code
+    for line in message.splitlines() or [type(error).__name__]:
+        sys.stderr.write(f"tournee: {line}\n")
+    if code == ExitCode.FAILED and not debug and not isinstance(error, CommandFailed):
+        sys.stderr.write("tournee: --debug shows where\n")
+    return code
+
+
+def _judge(error: BaseException) -> tuple[int, str]:
+    """Exit code and message of an error."""
+    if isinstance(error, Interrupted):
+        return error.exit_code, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED, "interrupted"
+    if isinstance(error, WrongUsage):
+        return ExitCode.USAGE, str(error)
+    if isinstance(error, typer.TyperException):
+        return _judge_usage(error)
+    if isinstance(error, CommandFailed):
+        return ExitCode.FAILED, str(error)
+    if _is_setup_incomplete(error):
+        return ExitCode.SETUP_INCOMPLETE, str(error)
+    return ExitCode.FAILED, f"{type(error).__name__}: {error}"
+
+
+def _judge_usage(error: typer.TyperException) -> tuple[int, str]:
+    """Exit code and message of what the parser refused; a group without a command answers its whole help."""
+    message = str(getattr(error, "format_message", lambda: str(error))()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    code = int(getattr(error, "exit_code", ExitCode.USAGE))
+    if context is None or message.startswith("Usage:"):
+        return code, message
+    return code, f"{message}; see `{context.command_path} --help`"
+
+
+def _is_setup_incomplete(error: BaseException) -> bool:
+    """Whether it is a `SetupIncomplete`, without importing the settings for errors that came before them."""
+    settings = sys.modules.get("tournee.settings")
+    return settings is not None and isinstance(error, settings.SetupIncomplete)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

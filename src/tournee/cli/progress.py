@@ -1,0 +1,63 @@
+"""Shows how far a long work is, on stderr.
+
+Owns the bar. Keeps: on a terminal it is a bar, elsewhere a line now and then, so that a log does not fill with it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tournee.reports import Progress
+
+LINE_INTERVAL_SECONDS = 5.0
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[Progress], None]]:
+    """Yield a function that takes the present state of the work, as often as one likes."""
+    if sys.stderr.isatty():
+        with _show_bar() as update:
+            yield update
+    else:
+        yield LineWriter().update
+
+
+@contextmanager
+def _show_bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        stages: dict[str, int] = {}
+
+        def update(progress: Progress) -> None:
+            if progress.stage not in stages:
+                stages[progress.stage] = int(bars.add_task(progress.stage, total=progress.total))
+            task = next(task for task in bars.tasks if int(task.id) == stages[progress.stage])
+            bars.update(task.id, completed=progress.done, total=progress.total)
+
+        yield update
+
+
+class LineWriter:
+    """Writes a line when a stage begins, when it ends, and every few seconds between."""
+
+    def __init__(self, interval_seconds: float = LINE_INTERVAL_SECONDS) -> None:
+        self._interval_seconds = interval_seconds
+        self._told: dict[str, tuple[float, Progress]] = {}
+
+    def update(self, progress: Progress) -> None:
+        """Take the present state; writes it if it is time to."""
+        at, told = self._told.get(progress.stage, (float("-inf"), None))
+        ended = progress.total is not None and progress.done >= progress.total
+        if progress == told or (not ended and time.monotonic() - at < self._interval_seconds):
+            return
+        self._told[progress.stage] = (time.monotonic(), progress)
+        of_total = f" of {progress.total}" if progress.total is not None else ""
+        sys.stderr.write(f"{progress.stage}: {progress.done}{of_total}\n")
+        sys.stderr.flush()
