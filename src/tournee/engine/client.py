@@ -1,1 +1,349 @@
-"""The public face of the engine (contract; being built)."""
+"""The public face of the engine: declare, enqueue, start, look, act.
+
+An application builds one `Engine` per process, enqueues inside its own transactions, and starts a `Worker` where jobs
+shall run. Everything else of this package is inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import uuid4
+
+from tournee.db.pool import Connection, Pool
+from tournee.engine.core.breaker import BreakerPolicy
+from tournee.engine.core.errors import (
+    EngineError,
+    InvalidPayload,
+    LeaseLost,
+    ProviderUnavailable,
+    Snooze,
+    UnknownQueue,
+)
+from tournee.engine.core.job import (
+    DeadJob,
+    Enqueued,
+    JobId,
+    JobState,
+    Priority,
+    QueueName,
+    WorkerId,
+)
+from tournee.engine.core.payload import Payload
+from tournee.engine.core.retry import RetryPolicy
+from tournee.engine.core.window import WindowPolicy
+from tournee.engine.maintenance.dead_letters import DeadLetterProjection
+from tournee.engine.maintenance.leader import Leadership
+from tournee.engine.maintenance.pruner import HORIZON, Pruner
+from tournee.engine.maintenance.reconciler import Comparison, Reconciler
+from tournee.engine.maintenance.relay import Relay
+from tournee.engine.maintenance.rescuer import Rescuer
+from tournee.engine.maintenance.service import Service
+from tournee.engine.ports import (
+    AttemptRow,
+    Broker,
+    BrokerDepth,
+    BrokerUnavailable,
+    DeadQuery,
+    JobQuery,
+    JobRow,
+    LedgerContended,
+    LedgerUnavailable,
+    Operator,
+    ProviderRow,
+    QueueStatus,
+    Transaction,
+    WorkerRow,
+)
+from tournee.engine.postgres.enqueue import EnqueueTransaction
+from tournee.engine.postgres.store import PostgresJobStore
+from tournee.engine.registry import HandlerOptions, Registry
+from tournee.engine.worker.context import Batch, Job
+from tournee.engine.worker.worker import Worker, WorkerSettings
+
+__all__ = [
+    "AttemptRow",
+    "Batch",
+    "BrokerDepth",
+    "BrokerUnavailable",
+    "Comparison",
+    "DeadJob",
+    "DeadQuery",
+    "Engine",
+    "EngineError",
+    "EngineSettings",
+    "Enqueued",
+    "HandlerOptions",
+    "InvalidPayload",
+    "Job",
+    "JobId",
+    "JobQuery",
+    "JobRow",
+    "JobState",
+    "LeaseLost",
+    "LedgerContended",
+    "LedgerUnavailable",
+    "Operator",
+    "Payload",
+    "Priority",
+    "ProviderRow",
+    "ProviderUnavailable",
+    "QueueName",
+    "QueueOverview",
+    "QueueStatus",
+    "Registry",
+    "RetryPolicy",
+    "Snooze",
+    "Transaction",
+    "UnknownQueue",
+    "Worker",
+    "WorkerRow",
+    "WorkerSettings",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the background services behave; times in seconds."""
+
+    lease_seconds: float = 5.0
+    look_seconds: float = 0.5
+    """How often relay and rescuer look; the relay is also nudged by enqueues."""
+    compare_seconds: float = 3.0
+    project_seconds: float = 2.0
+    leftovers_seconds: float = 120.0
+    prune_seconds: float = 60.0
+    horizon: timedelta = HORIZON
+    window: WindowPolicy = field(default_factory=WindowPolicy)
+    breakers: BreakerPolicy = field(default_factory=BreakerPolicy)
+    maintains: bool = True
+    """Whether this process takes part in rescue, comparison, projection and pruning."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOverview:
+    """A queue, ledger and Redis side by side. `redis` is None while Redis is away."""
+
+    ledger: QueueStatus
+    redis: BrokerDepth | None
+
+    @property
+    def drift(self) -> int | None:
+        """How far Redis's window is from the ledger's; a few while jobs move, 0 at rest."""
+        if self.redis is None:
+            return None
+        return abs(self.redis.waiting + self.redis.active - self.ledger.queued - self.ledger.running)
+
+
+class Engine:
+    """One per process. Opens nothing of its own: pool and broker are handed in, and closed by whoever opened them."""
+
+    def __init__(self, pool: Pool, broker: Broker, registry: Registry, settings: EngineSettings | None = None) -> None:
+        self.settings = settings or EngineSettings()
+        self.registry = registry
+        self.store = PostgresJobStore(pool, self.settings.breakers)
+        self.broker = broker
+        self._holder = WorkerId(uuid4())
+        self._reconciler = Reconciler(self.store, broker)
+        self._projection = DeadLetterProjection(self.store, broker)
+        self._rescuer = Rescuer(self.store, self.settings.lease_seconds, registry.find_death_hook)
+        self._relays: dict[QueueName, Service] = {}
+        self._services: list[Service] = []
+        self._finished: dict[QueueName, QueueStatus] = {}
+        self._finished_until = 0.0
+
+    # --- life
+
+    async def declare(self) -> None:
+        """Make the registry's queues known to the ledger. Commits."""
+        await self.store.declare_queues(self.registry.queues)
+
+    async def start(self) -> None:
+        """Declare the queues, start the relay of each and, where this process maintains, the other services."""
+        await self.declare()
+        for queue in self.registry.queues:
+            relay = Relay(
+                queue.name, self.store, self.broker, self._reconciler, self.settings.window, self.settings.breakers
+            )
+            self._relays[queue.name] = Service(
+                f"relay {queue.name}", _drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.01
+            )
+        self._services = [*self._relays.values(), *(self._maintenance() if self.settings.maintains else [])]
+        for service in self._services:
+            service.start()
+
+    async def stop(self) -> None:
+        """Stop the services. What they did not do, another process does."""
+        await asyncio.gather(*(service.stop() for service in self._services))
+        self._services = []
+        with suppress(LedgerUnavailable, LedgerContended):
+            await self.store.drop_leadership(self._holder)
+
+    def nudge(self, queue: QueueName | None = None) -> None:
+        """Something was enqueued or settled: let the relay look now."""
+        for name, service in self._relays.items():
+            if queue is None or name == queue:
+                service.nudge()
+
+    def build_worker(self, settings: WorkerSettings) -> Worker:
+        """A worker on this engine's stores; one per process. The caller starts and stops it."""
+        return Worker(settings, self.store, self.broker, self.registry, self.nudge)
+
+    # --- enqueue
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction of our own: committed at the end, then the relay is nudged."""
+        async with self.store.session.transaction() as connection:
+            opened = EnqueueTransaction(connection)
+            yield opened
+        if opened.enqueued:
+            self.nudge()
+
+    def join(self, connection: Connection) -> Transaction:
+        """Enqueue in the caller's open transaction. The relay's poll finds the jobs after the commit, or `nudge()`."""
+        return EnqueueTransaction(connection)
+
+    # --- look
+
+    async def read_status(self) -> Sequence[QueueOverview]:
+        """Every queue, ledger and Redis side by side. Counts of finished jobs are as old as they are dear to read."""
+        live = await self.store.read_status(finished=False)
+        finished = await self._read_finished()
+        depths = await self._read_depths([status.queue for status in live])
+        merged: list[QueueOverview] = []
+        for status in live:
+            kept = finished.get(status.queue)
+            if kept is not None:
+                status = replace(status, completed=kept.completed, cancelled=kept.cancelled)
+            merged.append(QueueOverview(status, depths.get(status.queue)))
+        return merged
+
+    async def read_workers(self) -> Sequence[WorkerRow]:
+        """The processes that announced themselves."""
+        return await self.store.read_workers()
+
+    async def read_providers(self) -> Sequence[ProviderRow]:
+        """The breakers."""
+        return await self.store.read_providers()
+
+    async def list_jobs(self, query: JobQuery) -> Sequence[JobRow]:
+        """Ledger rows, the newest first."""
+        return await self.store.list_jobs(query)
+
+    async def find_jobs(self, keys: Sequence[tuple[str, str]]) -> Sequence[JobRow]:
+        """Ledger rows by (queue, key), oldest first."""
+        return await self.store.find_jobs(keys)
+
+    async def show_job(self, job_id: int) -> tuple[JobRow, Sequence[AttemptRow]] | None:
+        """One row with its attempts."""
+        rows = await self.store.list_jobs(JobQuery(ids=[job_id], limit=1))
+        return (rows[0], await self.store.list_attempts([job_id])) if rows else None
+
+    async def list_attempts(self, job_ids: Sequence[int]) -> Sequence[AttemptRow]:
+        """The recorded attempts of jobs, oldest first."""
+        return await self.store.list_attempts(job_ids)
+
+    async def list_dead(self, query: DeadQuery) -> Sequence[DeadJob]:
+        """Dead letters, the latest first."""
+        return await self.store.list_dead(query)
+
+    # --- act
+
+    async def cancel(self, job_ids: Sequence[int], who: Operator) -> Mapping[JobId, JobState]:
+        """Cancel live jobs; running ones are asked to stop. Audited. Answers the state each now has."""
+        return await self.store.cancel_jobs(job_ids, who, self.registry.find_cancel_hook)
+
+    async def redrive(self, job_ids: Sequence[int], who: Operator) -> Sequence[DeadJob]:
+        """Dead jobs run again, with fresh budgets and the same id. Audited."""
+        jobs = await self.store.redrive_dead(job_ids, who, self.registry.find_redrive_hook)
+        self.nudge()
+        return jobs
+
+    async def discard(self, job_ids: Sequence[int], who: Operator) -> Sequence[JobId]:
+        """Dead jobs become cancelled. Audited."""
+        return await self.store.discard_dead(job_ids, who, self.registry.find_cancel_hook)
+
+    async def pause(self, queue: str, who: Operator) -> bool:
+        """Nothing of the queue is dispatched or claimed any more; running jobs go on. False: no such queue."""
+        return await self.store.pause_queue(QueueName(queue), True, who)
+
+    async def resume(self, queue: str, who: Operator) -> bool:
+        """Undo `pause`."""
+        known = await self.store.pause_queue(QueueName(queue), False, who)
+        self.nudge()
+        return known
+
+    async def reconcile(self) -> Sequence[Comparison]:
+        """Compare every queue with Redis now, and repair."""
+        reports = [await self._reconciler.compare(queue.name) for queue in self.registry.queues]
+        await self._projection.project()
+        self.nudge()
+        return reports
+
+    # --- inside
+
+    def _maintenance(self) -> list[Service]:
+        s = self.settings
+        return [
+            self._led("rescuer", self._rescue, s.look_seconds),
+            self._led("reconciler", self._compare_all, s.compare_seconds),
+            self._led("dead letters", _drop_answer(self._projection.project), s.project_seconds),
+            self._led("leftovers", self._discard_leftovers, s.leftovers_seconds),
+            self._led("pruner", _drop_answer(Pruner(self.store, s.horizon).prune), s.prune_seconds),
+        ]
+
+    def _led(self, role: str, run: _Run, interval_seconds: float) -> Service:
+        duration = timedelta(seconds=max(3 * interval_seconds, self.settings.lease_seconds))
+        leadership = Leadership(self.store, role, self._holder, duration)
+
+        async def run_if_leader() -> None:
+            if await leadership.take():
+                await run()
+            elif role == "rescuer":
+                self._rescuer.forget()
+
+        return Service(role, run_if_leader, interval_seconds)
+
+    async def _rescue(self) -> None:
+        rescued = await self._rescuer.rescue()
+        if rescued.returned:
+            self.nudge()
+
+    async def _compare_all(self) -> None:
+        for queue in self.registry.queues:
+            if (await self._reconciler.compare(queue.name)).returned:
+                self.nudge(queue.name)
+
+    async def _discard_leftovers(self) -> None:
+        for queue in self.registry.queues:
+            await self._reconciler.discard_leftovers(queue.name)
+
+    async def _read_finished(self) -> dict[QueueName, QueueStatus]:
+        # Counting finished rows reads the whole ledger; the answer is kept for twenty times as long as it took.
+        now = time.monotonic()
+        if now >= self._finished_until:
+            self._finished = {row.queue: row for row in await self.store.read_status(finished=True)}
+            self._finished_until = time.monotonic() + 20 * (time.monotonic() - now)
+        return self._finished
+
+    async def _read_depths(self, queues: Sequence[QueueName]) -> dict[QueueName, BrokerDepth]:
+        try:
+            depths = await asyncio.gather(*(self.broker.read_depth(queue) for queue in queues))
+        except BrokerUnavailable:
+            return {}
+        return dict(zip(queues, depths, strict=True))
+
+
+_Run = Callable[[], Awaitable[None]]
+
+
+def _drop_answer(run: Callable[[], Awaitable[object]]) -> _Run:
+    async def run_once() -> None:
+        await run()
+
+    return run_once

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -48,7 +49,8 @@ def _upgrade(connection: Connection, revision: str) -> list[str]:
                 f"the database is at revision {', '.join(sorted(unknown))}, which this version does not know: "
                 "run the newer version, or restore an older backup"
             )
-        steps = script._upgrade_revs(revision, heads)  # noqa: SLF001 - alembic's own commands call it so
+        # Alembic's own commands plan with this method; its annotation is narrower than what it takes.
+        steps = cast("Any", script)._upgrade_revs(revision, heads)
         applied.extend(step.revision.revision for step in steps)
         return list(steps)
 

@@ -1,0 +1,25 @@
+"""How many jobs of a queue may stand in Redis. Pure.
+
+Redis holds about one second of work, so that its memory is constant at any backlog and its loss costs O(window).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPolicy:
+    """Bounds of the dispatch window of one queue, in jobs."""
+
+    minimum: int = 20
+    maximum: int = 10_000
+    urgent_reserve: int = 50
+
+    def size(self, concurrency: int, consumed_per_second: float) -> int:
+        """The window: what was consumed in the last second, at least twice the total concurrency."""
+        return min(max(self.minimum, 2 * concurrency, int(consumed_per_second)), self.maximum)
+
+    def need(self, window: int, concurrency: int, inflight: int) -> int:
+        """How many more to dispatch; `inflight` counts queued and running rows, and running ones are no backlog."""
+        return max(0, window + concurrency - inflight)

@@ -1,0 +1,1 @@
+"""What keeps ledger and Redis in step: relay, rescuer, reconciler, dead-letter projection, pruner."""

@@ -1,0 +1,87 @@
+"""The reconciler: finds what Redis lost, and what it holds that no row accounts for.
+
+Keeps invariants 11 and 14. Redis lost whole: the sentinel's epoch is missing or another. Lost in part: a periodic
+comparison, candidates from the ledger first, then one atomic look at Redis, then a guarded write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from tournee.engine.core.job import DispatchId, JobState, QueueName
+from tournee.engine.ports import Broker, BrokerSnapshot, JobStore
+
+log = structlog.get_logger(__name__)
+
+ADD_SECONDS = timedelta(seconds=2)
+"""How long an add may take: a row queued for less is no candidate, since its relay may be about to add it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What one comparison of a queue found and mended."""
+
+    queue: QueueName
+    epoch_renewed: bool
+    returned: int
+    """Rows that Redis had lost: back to pending."""
+    discarded: int
+    """Entries that no row accounted for: removed."""
+    drift: int
+    """Returned and discarded together: 0 when both sides agree."""
+
+
+class Reconciler:
+    """Compares and repairs, one queue at a time."""
+
+    def __init__(self, store: JobStore, broker: Broker) -> None:
+        self._store = store
+        self._broker = broker
+
+    async def recover(self, queue: QueueName, seen_epoch: int | None) -> int:
+        """Redis is not the one the ledger knows: renew the epoch and sweep. Answers how many rows went back."""
+        moved = await self._store.renew_epoch(queue, lambda epoch: self._broker.write_epoch(queue, epoch), seen_epoch)
+        if moved is None:
+            return 0
+        log.warning("redis was lost: queue recovered from the ledger", queue=queue, rows=moved)
+        return moved
+
+    async def compare(self, queue: QueueName, minimum_age: timedelta = ADD_SECONDS) -> Comparison:
+        """Compare both sides of one queue and repair; exact, and cheap because Redis holds only a window."""
+        epochs = await self._store.read_epochs()
+        candidates = await self._store.list_queued(queue, minimum_age)
+        snapshot = await self._broker.snapshot(queue)
+        if snapshot.epoch != epochs.get(queue):
+            moved = await self.recover(queue, snapshot.epoch)
+            return Comparison(queue, True, moved, 0, moved)
+        returned = len(await self._store.return_queued(sorted(candidates - snapshot.present)))
+        discarded = await self._discard_orphans(queue, snapshot)
+        if returned or discarded:
+            log.warning("drift mended", queue=queue, returned=returned, discarded=discarded)
+        return Comparison(queue, False, returned, discarded, returned + discarded)
+
+    async def discard_leftovers(self, queue: QueueName) -> int:
+        """Remove job hashes that stand in no list, found by a slow scan."""
+        leftovers = await self._broker.find_leftovers(queue)
+        if leftovers:
+            await self._broker.discard(queue, leftovers)
+        return len(leftovers)
+
+    async def _discard_orphans(self, queue: QueueName, snapshot: BrokerSnapshot) -> int:
+        # Looked up after the snapshot: a row that was added since is in the ledger by now.
+        entries = sorted(snapshot.present | snapshot.unlocked)
+        live = await self._store.list_live_dispatches(entries)
+        orphans = [str(id) for id in entries if _is_orphan(id, live.get(id), snapshot)]
+        if orphans or snapshot.foreign:
+            await self._broker.discard(queue, [*orphans, *sorted(snapshot.foreign)])
+        return len(orphans) + len(snapshot.foreign)
+
+
+def _is_orphan(id: DispatchId, state: JobState | None, snapshot: BrokerSnapshot) -> bool:
+    if state is None:
+        return True
+    # Fetched, never claimed, and its lock ran out: whoever fetched it is gone. Its row was returned just before.
+    return id in snapshot.unlocked and state is JobState.QUEUED

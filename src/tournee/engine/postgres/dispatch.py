@@ -1,0 +1,85 @@
+"""Dispatch: what the relay marks, and what goes back when Redis did not take it.
+
+Keeps invariants 11 and 12 on the ledger's side: a mark commits before anything is added to Redis, and a row whose
+run_at lies ahead is never marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tournee.db.pool import Connection
+from tournee.engine.core.job import Dispatchable, DispatchId, JobId, QueueName
+from tournee.engine.ports import Gate, QueueDeclaration
+from tournee.engine.postgres.rows import to_dispatchable
+from tournee.engine.postgres.session import SQL, Session, columns
+
+TENANTS_PER_FILL = 1000
+"""How many tenants one fill visits at most; the next fill goes on behind the last."""
+PROMOTE_AT_ONCE = 10_000
+
+
+class DispatchStore:
+    """The relay's part of the ledger."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def declare_queues(self, queues: Sequence[QueueDeclaration]) -> None:
+        """See the port."""
+        await self._session.execute(
+            SQL.declare_queues,
+            [queue.name for queue in queues],
+            [queue.priority for queue in queues],
+            [queue.provider for queue in queues],
+        )
+
+    async def read_gate(self, queue: QueueName) -> Gate:
+        """See the port."""
+        row = await self._session.fetch_row(SQL.read_gate, queue)
+        if row is None:
+            raise LookupError(f"queue {queue} was never declared")
+        return Gate(
+            paused=row["paused"],
+            provider=row["provider"],
+            breaker=row["breaker"],
+            breaker_due=row["breaker_due"],
+            tenant_cursor=row["tenant_cursor"],
+            epoch=row["epoch"],
+            inflight=row["inflight"],
+            concurrency=row["concurrency"],
+            consumed_per_second=row["consumed"],
+        )
+
+    async def mark_queued(self, queue: QueueName, need: int, urgent_reserve: int) -> Sequence[Dispatchable]:
+        """See the port."""
+        async with self._session.transaction() as connection:
+            if not await connection.fetchval(SQL.try_fill_lock, queue):
+                return []
+            await connection.fetchval(SQL.promote_due, queue, PROMOTE_AT_ONCE)
+            cursor = await connection.fetchval(SQL.read_tenant_cursor, queue)
+            visit = max(1, min(need, TENANTS_PER_FILL))
+            rows = await connection.fetch(SQL.mark_queued, queue, need, cursor, visit, urgent_reserve)
+            if not rows:
+                return []
+            if rows[0]["last_tenant"] is not None:
+                await connection.execute(SQL.move_tenant_cursor, queue, rows[0]["last_tenant"])
+            stacks = await _read_stacks(connection, [row["id"] for row in rows if row["attempt"] > 0])
+        return [to_dispatchable(row, stacks.get(row["id"], ())) for row in rows]
+
+    async def half_open_breaker(self, provider: str) -> None:
+        """See the port."""
+        await self._session.execute(SQL.half_open_breaker, provider)
+
+    async def return_queued(self, ids: Sequence[DispatchId]) -> Sequence[JobId]:
+        """See the port."""
+        if not ids:
+            return []
+        return [JobId(row["id"]) for row in await self._session.fetch(SQL.return_queued, *columns(ids))]
+
+
+async def _read_stacks(connection: Connection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    if not job_ids:
+        return {}
+    rows = await connection.fetch(SQL.read_stacks, job_ids)
+    return {row["job_id"]: tuple(row["stacks"]) for row in rows}

@@ -1,0 +1,13 @@
+-- The last failed attempt: raises attempt and the row is dead. Guard: state = 'running', our lease, last attempt.
+-- $1 id, $2 lease. Returns the dead row.
+WITH buried AS (
+    UPDATE engine.jobs
+    SET state = 'dead', attempt = attempt + 1, finished_at = clock_timestamp(), suspect = false, alone = false
+    WHERE id = $1 AND state = 'running' AND lease = $2 AND attempt + 1 >= max_attempts
+    RETURNING id, queue, key, kind, tenant, payload, attempt, crashes, dispatch, finished_at, trace_context
+), not_in_flight AS (
+    DELETE FROM engine.inflight f USING buried b WHERE f.queue = b.queue AND f.job_id = b.id
+), in_dead AS (
+    INSERT INTO engine.dead (job_id, queue, died_at) SELECT id, queue, finished_at FROM buried
+)
+SELECT * FROM buried

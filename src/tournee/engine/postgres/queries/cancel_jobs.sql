@@ -1,0 +1,20 @@
+-- Cancel: pending and queued rows at once; running ones are asked to stop. $1 ids.
+-- Guard: state in (pending, queued, running). Returns the rows with the state they now have.
+WITH locked AS (
+    SELECT id, state FROM engine.jobs
+    WHERE id = ANY ($1::bigint[]) AND state IN ('pending', 'queued', 'running')
+    ORDER BY id FOR UPDATE
+), moved AS (
+    UPDATE engine.jobs j
+    SET state = CASE WHEN l.state = 'running' THEN j.state ELSE 'cancelled' END,
+        cancel_requested = true,
+        finished_at = CASE WHEN l.state = 'running' THEN j.finished_at ELSE now() END
+    FROM locked l WHERE j.id = l.id
+    RETURNING j.*
+), not_ready AS (
+    DELETE FROM engine.ready r USING moved m WHERE r.job_id = m.id AND m.state = 'cancelled'
+), not_in_flight AS (
+    DELETE FROM engine.inflight f USING moved m WHERE f.queue = m.queue AND f.job_id = m.id AND m.state = 'cancelled'
+)
+SELECT id, state, queue, key, kind, tenant, payload, attempt, crashes, dispatch, now() AS finished_at, trace_context
+FROM moved ORDER BY id

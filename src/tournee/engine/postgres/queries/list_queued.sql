@@ -1,0 +1,4 @@
+-- Candidates of the comparison: what Redis should hold, for longer than an add takes. $1 queue, $2 minimum age.
+-- Returns id, dispatch.
+SELECT j.id, j.dispatch FROM engine.inflight f JOIN engine.jobs j ON j.id = f.job_id
+WHERE f.queue = $1 AND j.state = 'queued' AND j.dispatched_at < now() - $2::interval

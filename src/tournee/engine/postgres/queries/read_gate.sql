@@ -1,0 +1,18 @@
+-- What the relay must know of a queue before it fills it. $1 queue.
+-- Returns paused, provider, breaker, whether an open breaker's time has come, tenant_cursor, epoch, inflight rows,
+-- total concurrency and consumption of its live workers.
+SELECT q.paused, q.provider, q.tenant_cursor, q.epoch,
+       coalesce(p.state, 'closed') AS breaker,
+       coalesce(p.state = 'open' AND p.retry_at <= now(), false) AS breaker_due,
+       (SELECT count(*) FROM engine.inflight i WHERE i.queue = q.name) AS inflight,
+       coalesce(w.concurrency, 0)::int AS concurrency,
+       coalesce(w.consumed, 0)::float8 AS consumed
+FROM engine.queues q
+LEFT JOIN engine.providers p ON p.name = q.provider
+LEFT JOIN LATERAL (
+    SELECT sum((w.queues -> q.name ->> 'concurrency')::int) AS concurrency,
+           sum((w.queues -> q.name ->> 'consumed_per_second')::float8) AS consumed
+    FROM engine.workers w
+    WHERE w.queues ? q.name AND NOT w.stopping AND w.beat_at > now() - interval '30 seconds'
+) w ON true
+WHERE q.name = $1

@@ -1,0 +1,106 @@
+"""How this room talks to PostgreSQL: the pool, the SQL texts, and the two errors that leave it.
+
+Owns the translation of asyncpg's exceptions into `LedgerUnavailable` and `LedgerContended`; no other module of
+the engine knows asyncpg's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from tournee.db.pool import CONTENDED, UNAVAILABLE, Connection, Pool
+from tournee.db.queries import load_queries
+from tournee.engine.core.job import AGEING_INTERVAL, DispatchId
+from tournee.engine.ports import CommitUnknown, LedgerContended, LedgerUnavailable
+
+SQL = load_queries("tournee.engine.postgres")
+AGEING = AGEING_INTERVAL
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn asyncpg's connection and lock errors into the engine's, for a call that only talks to PostgreSQL."""
+    try:
+        yield
+    except CONTENDED as error:
+        raise LedgerContended(str(error)) from error
+    except UNAVAILABLE as error:
+        raise LedgerUnavailable(str(error) or type(error).__name__) from error
+
+
+def translate_body_error(error: BaseException) -> BaseException:
+    """An exception that a caller's code raised inside a transaction; only PostgreSQL's own are translated.
+
+    An OSError there may well be the caller's own file, and must not pass for an outage of the ledger.
+    """
+    if isinstance(error, CONTENDED):
+        return LedgerContended(str(error))
+    if isinstance(error, UNAVAILABLE) and isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+        return LedgerUnavailable(str(error) or type(error).__name__)
+    return error
+
+
+class Session:
+    """Runs statements on the pool: alone, or many in one transaction."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection with an open transaction, committed at the end.
+
+        Raises `CommitUnknown` where the answer to the COMMIT was lost. A caller's exception rolls back and passes.
+        """
+        with translated_errors():
+            connection = await self.pool.acquire()
+        try:
+            open_transaction = connection.transaction()
+            with translated_errors():
+                await open_transaction.start()
+            try:
+                yield connection
+            except BaseException as error:
+                with suppress(*UNAVAILABLE, *CONTENDED):
+                    await open_transaction.rollback()
+                translated = translate_body_error(error)
+                if translated is error:
+                    raise
+                raise translated from error
+            await _commit(open_transaction)
+        finally:
+            await self.pool.release(connection)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        with translated_errors():
+            return list(await self.pool.fetch(sql, *arguments))
+
+    async def fetch_row(self, sql: str, *arguments: Any) -> Any:
+        with translated_errors():
+            return await self.pool.fetchrow(sql, *arguments)
+
+    async def fetch_value(self, sql: str, *arguments: Any) -> Any:
+        with translated_errors():
+            return await self.pool.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> None:
+        with translated_errors():
+            await self.pool.execute(sql, *arguments)
+
+
+def columns(ids: Sequence[DispatchId]) -> tuple[list[int], list[int]]:
+    """Ids and dispatch numbers as two arrays for unnest."""
+    return [i.job_id for i in ids], [i.dispatch for i in ids]
+
+
+async def _commit(open_transaction: asyncpg.transaction.Transaction) -> None:
+    try:
+        await open_transaction.commit()
+    except CONTENDED as error:
+        raise LedgerContended(str(error)) from error
+    except UNAVAILABLE as error:
+        raise CommitUnknown(str(error) or type(error).__name__) from error

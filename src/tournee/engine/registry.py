@@ -1,0 +1,104 @@
+"""Which handler runs which kind of job, and under what limits.
+
+Owns the table that worker, client and bootstrap share: queues, priorities, providers and handlers are declared here
+once, in ten lines for a new queue. Refuses two handlers for one kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
+
+from tournee.engine.core.job import QueueName
+from tournee.engine.core.payload import Payload
+from tournee.engine.core.retry import RetryPolicy
+from tournee.engine.ports import DeathHook, QueueDeclaration
+
+Handler = Callable[[Any], Awaitable[None]]
+"""Takes a `Job`, or a `Batch` where `batch` is more than 1. Returns nothing; its effects are in its transaction."""
+
+
+class HandlerOptions(TypedDict, total=False):
+    """What can be said of a handler beside its payload type."""
+
+    time_limit: timedelta
+    """The handler is cancelled after that, and the attempt has failed."""
+    effect_free: bool
+    """It writes nothing and enqueues nothing: it may return without a transaction, and is completed in batches."""
+    batch: int
+    """How many jobs it takes at once; 1: it gets a `Job`, more: a `Batch`."""
+    retry: RetryPolicy
+    on_dead: DeathHook
+    """Runs in the transaction in which a job of this kind dies."""
+    on_redrive: DeathHook
+    """Runs in the transaction in which an operator redrives it."""
+    on_cancelled: DeathHook
+    """Runs in the transaction in which an operator cancels or discards it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSpec:
+    """A handler with its options, complete."""
+
+    payload_type: type[Payload]
+    handler: Handler
+    time_limit: timedelta = timedelta(minutes=2)
+    effect_free: bool = False
+    batch: int = 1
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    on_dead: DeathHook | None = None
+    on_redrive: DeathHook | None = None
+    on_cancelled: DeathHook | None = None
+
+
+class Registry:
+    """Handlers by kind, and the queues they serve."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, HandlerSpec] = {}
+        self._queues: dict[QueueName, QueueDeclaration] = {}
+
+    def declare_queue(self, name: str, *, priority: str = "medium", provider: str | None = None) -> None:
+        """Name a queue, its priority (`high`, `medium`) and the provider whose breaker guards it."""
+        queue = QueueName(name)
+        self._queues[queue] = QueueDeclaration(queue, priority, provider)
+
+    def add(self, payload_type: type[Payload], handler: Handler, **options: Unpack[HandlerOptions]) -> None:
+        """Serve jobs of `payload_type` with `handler`. Raises ValueError for a kind that is served already."""
+        kind = payload_type.kind
+        if kind in self._handlers:
+            raise ValueError(f"kind {kind!r} already has the handler {self._handlers[kind].handler!r}")
+        queue = payload_type.queue_name
+        self._queues.setdefault(queue, QueueDeclaration(queue))
+        self._handlers[kind] = HandlerSpec(payload_type, handler, **options)
+
+    def find(self, kind: str) -> HandlerSpec | None:
+        """The handler of a kind, if this process has one."""
+        return self._handlers.get(kind)
+
+    def find_death_hook(self, kind: str) -> DeathHook | None:
+        """What runs in the transaction in which a job of this kind dies."""
+        spec = self._handlers.get(kind)
+        return spec.on_dead if spec else None
+
+    def find_redrive_hook(self, kind: str) -> DeathHook | None:
+        """What runs in the transaction in which a job of this kind is redriven."""
+        spec = self._handlers.get(kind)
+        return spec.on_redrive if spec else None
+
+    def find_cancel_hook(self, kind: str) -> DeathHook | None:
+        """What runs in the transaction in which a job of this kind is cancelled or discarded."""
+        spec = self._handlers.get(kind)
+        return spec.on_cancelled if spec else None
+
+    @property
+    def queues(self) -> Sequence[QueueDeclaration]:
+        """All declared queues, in the order of their declaration."""
+        return list(self._queues.values())
+
+    def longest_time_limit(self, queue: QueueName) -> timedelta:
+        """The longest time limit of a queue's kinds: what the deadline of a claim is made of."""
+        limits = [spec.time_limit for spec in self._handlers.values() if spec.payload_type.queue_name == queue]
+        return max(limits, default=timedelta(minutes=2))

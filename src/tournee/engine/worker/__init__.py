@@ -1,0 +1,1 @@
+"""The worker: fetches from BullMQ, claims in the ledger, runs handlers, completes."""

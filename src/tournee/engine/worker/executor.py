@@ -1,0 +1,206 @@
+"""Runs a handler: resolve, start, run, classify. What came of it is written by the settler.
+
+Keeps invariants 3 and 6 on the handler's side. Nothing here knows Redis but for progress and log lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import assert_never
+
+import structlog
+from pydantic import ValidationError
+
+from tournee.engine.core.errors import TransactionMissing, UnknownKind
+from tournee.engine.core.job import ClaimedJob
+from tournee.engine.core.payload import Payload
+from tournee.engine.ports import Broker, JobStore
+from tournee.engine.registry import HandlerSpec, Registry
+from tournee.engine.worker.completer import Completer
+from tournee.engine.worker.context import Batch, Job, TransactionState
+from tournee.engine.worker.gate import SuspectGate
+from tournee.engine.worker.held import Held, StopReason
+from tournee.engine.worker.outcome import (
+    Cancelled,
+    Completed,
+    Failed,
+    Lost,
+    Outcome,
+    Released,
+    Returned,
+    Unknown,
+    classify_error,
+    describe_failure,
+)
+from tournee.engine.worker.settler import Settled, Settler
+
+log = structlog.get_logger(__name__)
+
+NO_TRANSACTION = "the handler returned without job.transaction(): use it, or declare the handler effect_free"
+
+
+class Executor:
+    """Runs units of jobs: one job, or the jobs of a batch handler."""
+
+    def __init__(
+        self, store: JobStore, broker: Broker, registry: Registry, gate: SuspectGate, settler: Settler
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._registry = registry
+        self._gate = gate
+        self._settler = settler
+        self._completer = Completer(store)
+
+    async def execute(self, unit: Sequence[Held]) -> list[Settled]:
+        """Run one unit to its end and write its outcomes; answers what BullMQ must be told. Never raises."""
+        try:
+            async with self._admission(unit):
+                outcomes = await self._run_unit(unit)
+        except asyncio.CancelledError:
+            uncancel()
+            outcomes = [self._explain_cancellation(held) for held in unit]
+        except Exception as error:
+            log.error("a run could not be started", job=unit[0].job.id.job_id, exc_info=error)
+            outcomes = [classify_error(error) for _ in unit]
+        return [await self._settler.settle(held, outcome) for held, outcome in zip(unit, outcomes, strict=True)]
+
+    def _admission(self, unit: Sequence[Held]) -> AbstractAsyncContextManager[None]:
+        return self._gate.alone() if any(held.job.suspect for held in unit) else self._gate.together()
+
+    # --- resolve
+
+    def _resolve(self, job: ClaimedJob) -> tuple[HandlerSpec, Payload]:
+        spec = self._registry.find(job.kind)
+        if spec is None:
+            raise UnknownKind(f"no handler for kind {job.kind!r} in this process: parked for one that has it")
+        if job.version > spec.payload_type.version:
+            raise UnknownKind(f"kind {job.kind!r} version {job.version} is newer than this process: parked")
+        return spec, spec.payload_type.model_validate(job.payload)
+
+    # --- start and run
+
+    async def _run_unit(self, unit: Sequence[Held]) -> list[Outcome]:
+        spec = self._registry.find(unit[0].job.kind)
+        if any(held.job.suspect for held in unit):
+            for held in unit:
+                if not await self._store.mark_alone(held.job):
+                    return [Lost() for _ in unit]
+        if spec is None or spec.batch <= 1:
+            return [await self._run_single(held) for held in unit]
+        return await self._run_batch(spec, unit)
+
+    async def _run_single(self, held: Held) -> Outcome:
+        try:
+            spec, payload = self._resolve(held.job)
+        except ValidationError as error:
+            return Failed(describe_failure(error))
+        except UnknownKind as error:
+            log.warning("unknown kind parked", queue=held.job.queue, job=held.job.id.job_id, error=str(error))
+            return classify_error(error)
+        job = Job(held.job, payload, self._store, self._broker)
+        outcome = await self._call(spec, job, [held], lambda: job.transaction_state)
+        if isinstance(outcome, Returned):
+            return await self._completer.complete(held.job)
+        return outcome
+
+    async def _run_batch(self, spec: HandlerSpec, unit: Sequence[Held]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        jobs: list[Job[Payload]] = []
+        for held in unit:
+            try:
+                jobs.append(Job(held.job, self._resolve(held.job)[1], self._store, self._broker))
+            except (ValidationError, UnknownKind) as error:
+                outcomes[held.job.id.job_id] = classify_error(error)
+        if jobs:
+            batch = Batch(jobs, self._store)
+            claimed = [held for held in unit if held.job.id.job_id not in outcomes]
+            outcome = await self._call(spec, batch, claimed, lambda: batch.transaction_state)
+            if isinstance(outcome, Lost) and len(claimed) > 1:
+                # One lost lease rolls all of a batch back; the others are run again and use no attempt.
+                outcome = Released()
+            for job in jobs:
+                refused = batch.failures.get(job.id)
+                outcomes[job.id] = classify_error(refused) if refused is not None else outcome
+        return [outcomes[held.job.id.job_id] for held in unit]
+
+    async def _call(
+        self,
+        spec: HandlerSpec,
+        argument: Job[Payload] | Batch[Payload],
+        unit: Sequence[Held],
+        state: Callable[[], TransactionState],
+    ) -> Outcome:
+        limit = asyncio.timeout(spec.time_limit.total_seconds())
+        try:
+            async with limit:
+                await spec.handler(argument)
+        except asyncio.CancelledError as error:
+            if state() in (TransactionState.COMMITTED, TransactionState.UNKNOWN):
+                return self._after_transaction(state(), error, unit)
+            if all(held.stop_reason is None for held in unit):
+                # The handler raised it itself, or cancelled its own task: a failure like any other.
+                uncancel()
+                return Failed(describe_failure(error))
+            raise
+        except TimeoutError as error:
+            if limit.expired():
+                message = f"ran longer than its time limit of {spec.time_limit.total_seconds():g} s"
+                outcome: Outcome = Failed(describe_failure(TimeoutError(message)), timed_out=True)
+            else:
+                outcome = Failed(describe_failure(error))
+            return outcome if state() is not TransactionState.COMMITTED else Completed()
+        except Exception as error:
+            return self._after_transaction(state(), error, unit)
+        return self._after_transaction(state(), None, unit, spec)
+
+    def _after_transaction(
+        self,
+        state: TransactionState,
+        error: BaseException | None,
+        unit: Sequence[Held],
+        spec: HandlerSpec | None = None,
+    ) -> Outcome:
+        match state:
+            case TransactionState.COMMITTED:
+                if error is not None:
+                    log.error("handler failed after its commit", job=unit[0].job.id.job_id, exc_info=error)
+                return Completed()
+            case TransactionState.UNKNOWN:
+                return Unknown()
+            case TransactionState.UNUSED | TransactionState.OPEN | TransactionState.ROLLED_BACK:
+                if error is not None:
+                    return classify_error(error)
+                if state is TransactionState.UNUSED and spec is not None and spec.effect_free and spec.batch <= 1:
+                    return Returned()
+                return Failed(
+                    describe_failure(
+                        TransactionMissing(
+                            "the handler returned without job.transaction(): use it, or declare the handler effect_free"
+                        )
+                    )
+                )
+            case _:
+                assert_never(state)
+
+    # --- classify
+
+    def _explain_cancellation(self, held: Held) -> Outcome:
+        match held.stop_reason:
+            case StopReason.LEASE_LOST:
+                return Lost()
+            case StopReason.CANCEL_REQUESTED:
+                return Cancelled()
+            case StopReason.SHUTDOWN | None:
+                return Released()
+            case _:
+                assert_never(held.stop_reason)
+
+
+def uncancel() -> None:
+    """Forget the cancellation that was just handled, so that later time limits of this task count from zero."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

@@ -1,0 +1,195 @@
+"""The pump of one queue: tells BullMQ what is finished, fetches what comes next, claims it.
+
+Keeps invariant 13: what Redis hands out is started only after the ledger gave the row to us. One pipeline does both
+directions, so that a busy worker makes one round trip per burst; an idle one blocks on the queue's marker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from tournee.engine.core.job import ClaimedJob, DispatchId, QueueName, WorkerId
+from tournee.engine.ports import (
+    Broker,
+    BrokerUnavailable,
+    Fetched,
+    Finished,
+    JobStore,
+    LedgerContended,
+    LedgerUnavailable,
+)
+
+log = structlog.get_logger(__name__)
+
+BLOCK_SECONDS = 5.0
+MAX_FETCH = 200
+"""How many one exchange fetches at most, so that a single slow claim holds back no more than these."""
+MAX_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FetcherSettings:
+    """What a fetcher needs to know of its queue; `deadline` is the longest time limit plus grace."""
+
+    queue: QueueName
+    token: str
+    deadline: timedelta
+
+
+class Fetcher:
+    """Moves jobs of one queue between BullMQ and this process."""
+
+    def __init__(
+        self,
+        settings: FetcherSettings,
+        store: JobStore,
+        broker: Broker,
+        room: Callable[[], int],
+        start: Callable[[ClaimedJob, str], None],
+        worker_id: Callable[[], WorkerId],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._broker = broker
+        self._room = room
+        self._start = start
+        self._worker_id = worker_id
+        self._finished: list[Finished] = []
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._hint = True
+        self._stopping = False
+
+    def finish(self, finished: Finished) -> None:
+        """Tell BullMQ of a settled job with the next exchange."""
+        self._finished.append(finished)
+        self._wake.set()
+
+    def stop_fetching(self) -> None:
+        """Finish what is finished, fetch nothing more."""
+        self._stopping = True
+        self._wake.set()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits to be told to BullMQ."""
+        return not self._finished
+
+    async def run(self) -> None:
+        """Pump until cancelled. A store that is away is waited for."""
+        watcher = asyncio.create_task(self._watch_marker())
+        pause_seconds = 0.05
+        try:
+            while True:
+                try:
+                    await self._pump_once()
+                    pause_seconds = 0.05
+                except BrokerUnavailable as error:
+                    log.warning("redis is away", queue=self._settings.queue, error=str(error))
+                    await asyncio.sleep(pause_seconds)
+                    pause_seconds = min(pause_seconds * 2, MAX_PAUSE_SECONDS)
+        finally:
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
+
+    async def flush(self) -> None:
+        """Tell BullMQ what is still to be told, once; what can't be told now is found by the comparison."""
+        finished, self._finished = self._finished, []
+        if finished:
+            with suppress(BrokerUnavailable):
+                await self._broker.exchange(self._settings.queue, finished, 0, self._settings.token)
+
+    async def _pump_once(self) -> None:
+        fetch = min(self._room(), MAX_FETCH) if self._hint and not self._stopping else 0
+        if not self._finished and fetch <= 0:
+            self._wake.clear()
+            if not self._finished and not (self._hint and self._room() > 0 and not self._stopping):
+                await self._wake.wait()
+            return
+        finished, self._finished = self._finished, []
+        try:
+            fetched = await self._broker.exchange(self._settings.queue, finished, fetch, self._settings.token)
+        except BrokerUnavailable:
+            # Finishing twice does no harm: the second answer is negative and cleans up.
+            self._finished = finished + self._finished
+            raise
+        if len(fetched) < fetch:
+            self._hint = False
+            self._drained.set()
+        if fetched:
+            await self._take(fetched)
+
+    def make_room(self) -> None:
+        """A slot is free: look again whether there is something to fetch."""
+        self._wake.set()
+
+    async def _take(self, fetched: Sequence[Fetched]) -> None:
+        foreign = [entry.raw_id for entry in fetched if entry.id is None]
+        if foreign:
+            log.warning("discarded entries that no row accounts for", queue=self._settings.queue, ids=foreign[:10])
+            await self._broker.discard(self._settings.queue, foreign)
+        tokens = {entry.id: entry.token for entry in fetched if entry.id is not None}
+        claimed = await self._claim(list(tokens))
+        for job in claimed:
+            self._start(job, tokens[job.id])
+        refused = tokens.keys() - {job.id for job in claimed}
+        if refused:
+            await self._give_back(sorted(refused))
+            for id in refused:
+                self.finish(Finished(id, tokens[id], succeeded=True, kept=False))
+
+    async def _claim(self, ids: Sequence[DispatchId]) -> list[ClaimedJob]:
+        """Claim until the ledger answers. After a lost answer our running rows are read again before anything else."""
+        worker, deadline = self._worker_id(), self._settings.deadline
+        claimed: list[ClaimedJob] = []
+        remaining = list(ids)
+        doubtful = False
+        pause_seconds = 0.05
+        while remaining:
+            try:
+                if doubtful:
+                    claimed += await self._store.reread_claims(remaining, worker)
+                    remaining = _without(remaining, claimed)
+                if remaining:
+                    claimed += await self._store.claim_jobs(remaining, worker, deadline)
+                return claimed
+            except (LedgerUnavailable, LedgerContended) as error:
+                log.warning("ledger did not answer a claim", queue=self._settings.queue, error=str(error))
+                doubtful = True
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(pause_seconds * 2, MAX_PAUSE_SECONDS)
+        return claimed
+
+    async def _give_back(self, ids: Sequence[DispatchId]) -> None:
+        # Paused, breaker open, or not queued any more: a row that still is goes back to pending before Redis forgets.
+        try:
+            await self._store.return_queued(ids)
+        except (LedgerUnavailable, LedgerContended) as error:
+            log.warning("rows left to the comparison", queue=self._settings.queue, rows=len(ids), error=str(error))
+
+    async def _watch_marker(self) -> None:
+        """Block on the marker while the queue is drained; wake the pump when something may be there."""
+        while True:
+            await self._drained.wait()
+            try:
+                found = await self._broker.wait_for_jobs(self._settings.queue, BLOCK_SECONDS)
+            except BrokerUnavailable:
+                await asyncio.sleep(0.2)
+                # After an outage the marker may be gone with everything else: look without it.
+                found = True
+            if found:
+                self._drained.clear()
+                self._hint = True
+                self._wake.set()
+
+
+def _without(ids: Sequence[DispatchId], claimed: Sequence[ClaimedJob]) -> list[DispatchId]:
+    held = {job.id for job in claimed}
+    return [id for id in ids if id not in held]

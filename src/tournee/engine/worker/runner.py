@@ -1,0 +1,188 @@
+"""One queue in one process: holds at most `concurrency` jobs, from the claim until BullMQ was told.
+
+Owns the tasks of its jobs. Claims only what can start at once; jobs of a batch handler that came with one fetch run
+together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from tournee.engine.core.job import ClaimedJob, JobId, QueueName, WorkerId
+from tournee.engine.ports import Broker, Finished, HeldClaim, JobStore
+from tournee.engine.registry import Registry
+from tournee.engine.worker.executor import Executor
+from tournee.engine.worker.fetcher import Fetcher, FetcherSettings
+from tournee.engine.worker.held import Held, HeldJobs, StopReason
+from tournee.engine.worker.settler import Settled
+
+log = structlog.get_logger(__name__)
+
+LOOKS_BEFORE_RELEASE = 2
+"""A running row that bears our id, and that we do not hold at two heartbeats, is nobody's: it is given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """One queue's share of a worker."""
+
+    queue: QueueName
+    concurrency: int
+    token: str
+    deadline_grace: timedelta = timedelta(seconds=30)
+    on_enqueued: Callable[[], None] = lambda: None
+    """Called after a job was settled: it may have enqueued others, or died."""
+
+
+class Runner:
+    """Fetcher and executor of one queue."""
+
+    def __init__(
+        self,
+        settings: RunnerSettings,
+        store: JobStore,
+        broker: Broker,
+        registry: Registry,
+        executor: Executor,
+        worker_id: Callable[[], WorkerId],
+    ) -> None:
+        self.settings = settings
+        self._store = store
+        self._broker = broker
+        self._registry = registry
+        self._executor = executor
+        self._held = HeldJobs()
+        self._units: set[asyncio.Task[None]] = set()
+        self._arrivals: list[Held] = []
+        self._finished_since = 0
+        deadline = registry.longest_time_limit(settings.queue) + settings.deadline_grace
+        fetcher_settings = FetcherSettings(settings.queue, settings.token, deadline)
+        self._fetcher = Fetcher(fetcher_settings, store, broker, self._room, self._start, worker_id)
+        self._pump: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    def start(self) -> None:
+        """Begin to fetch."""
+        self._pump = asyncio.create_task(self._fetcher.run())
+
+    def take_finished_count(self) -> int:
+        """How many jobs were finished since the last call."""
+        count, self._finished_since = self._finished_since, 0
+        return count
+
+    async def drain(self, until: float) -> None:
+        """Fetch no more, wait for running handlers until the loop's time `until`, then cancel and release the rest."""
+        self._fetcher.stop_fetching()
+        loop = asyncio.get_running_loop()
+        while self._units and loop.time() < until:
+            await asyncio.wait(self._units, timeout=max(0.0, until - loop.time()))
+        for held in self._held:
+            held.stop(StopReason.SHUTDOWN)
+        if self._units:
+            await asyncio.wait(self._units)
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+        await self._fetcher.flush()
+
+    def lose_all(self) -> None:
+        """This process was declared dead: nothing it holds is its own any more."""
+        for held in self._held:
+            held.stop(StopReason.LEASE_LOST)
+
+    async def extend_locks(self, duration_ms: int) -> None:
+        """Renew BullMQ's locks. A lost one is no matter: the ledger's lease decides, the lock only informs."""
+        locks = {held.job.id: held.token for held in self._held if not held.settled}
+        if locks:
+            await self._broker.extend_locks(self.settings.queue, locks, duration_ms)
+
+    def snapshot(self) -> list[Held]:
+        """What is held now, to be compared with a list that the ledger gives afterwards."""
+        return [held for held in self._held if not held.settled]
+
+    def compare(self, before: Sequence[Held], claims: Mapping[tuple[JobId, int], HeldClaim]) -> None:
+        """Stop what the ledger says is not ours any more, and what an operator asked to cancel."""
+        for held in before:
+            claim = claims.get((held.job.id.job_id, held.job.lease))
+            if held.settled:
+                continue
+            if claim is None:
+                log.warning("lease lost", queue=self.settings.queue, job=held.job.id.job_id, lease=held.job.lease)
+                held.stop(StopReason.LEASE_LOST)
+            elif claim.cancel_requested:
+                held.stop(StopReason.CANCEL_REQUESTED)
+
+    def holds(self, claim: HeldClaim) -> bool:
+        """Whether we know of this running row."""
+        return self._held.find(claim.job_id, claim.lease) is not None
+
+    # --- inside
+
+    def _room(self) -> int:
+        return self.settings.concurrency - len(self._held)
+
+    def _start(self, job: ClaimedJob, token: str) -> None:
+        held = Held(job, token)
+        self._held.add(held)
+        if not self._arrivals:
+            # Jobs that one claim brought are started together, so that a batch handler gets them as one.
+            asyncio.get_running_loop().call_soon(self._start_arrivals)
+        self._arrivals.append(held)
+
+    def _start_arrivals(self) -> None:
+        arrivals, self._arrivals = self._arrivals, []
+        for unit in self._form_units(arrivals):
+            task = asyncio.create_task(self._run_unit(unit))
+            for held in unit:
+                held.task = task
+                if held.stop_reason is not None:
+                    task.cancel()
+            self._units.add(task)
+            task.add_done_callback(self._units.discard)
+
+    def _form_units(self, arrivals: Sequence[Held]) -> list[list[Held]]:
+        units: list[list[Held]] = []
+        open_batches: dict[str, list[Held]] = {}
+        for held in arrivals:
+            spec = self._registry.find(held.job.kind)
+            size = spec.batch if spec else 1
+            batch = open_batches.get(held.job.kind)
+            # A suspect must be alone, also within a batch.
+            if size <= 1 or held.job.suspect:
+                units.append([held])
+            elif batch is not None and len(batch) < size:
+                batch.append(held)
+            else:
+                open_batches[held.job.kind] = [held]
+                units.append(open_batches[held.job.kind])
+        return units
+
+    async def _run_unit(self, unit: Sequence[Held]) -> None:
+        for settled in await self._executor.execute(unit):
+            self._held.remove(settled.held)
+            self._finished_since += 1
+            self._fetcher.finish(_to_finished(settled))
+        self.settings.on_enqueued()
+
+
+def _to_finished(settled: Settled) -> Finished:
+    job = settled.held.job
+    return Finished(
+        job.id,
+        settled.held.token,
+        succeeded=settled.dead is None and settled.failed_reason is None,
+        kept=settled.completed or settled.dead is not None,
+        return_value=None,
+        failed_reason=settled.failed_reason,
+        stack_trace=[settled.stack] if settled.stack else [],
+    )
