@@ -41,6 +41,8 @@ class FetchedMessage:
     name: str = ""
     received_at: datetime | None = None
     import_id: int | None = None
+    size: int | None = None
+    """How long the whole message is, where `raw` was cut at the size limit. None: as long as `raw`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,16 @@ CREATE TABLE news.imports (
     mailbox_id  bigint      NOT NULL REFERENCES news.mailboxes (id),
     path        text        NOT NULL,
     notifies    boolean     NOT NULL DEFAULT true,
-    first_job_id bigint     NOT NULL DEFAULT 0,
+    first_generation bigint NOT NULL DEFAULT 1,
     files       int         NOT NULL DEFAULT 0,
     not_mail    int         NOT NULL DEFAULT 0,
     duplicates  int         NOT NULL DEFAULT 0,
     started_at  timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz
 );
+COMMENT ON COLUMN news.imports.first_generation IS
+    'the mailbox''s generation when the import began: its fetchEmails jobs have keys from there on';
+COMMENT ON COLUMN news.imports.files IS 'mails and other files seen; an mbox counts once per mail it holds';
 
 -- What a local import hands to its mailbox, read by the `import` mail source through a cursor on id. Ids are taken
 -- under a lock on the mailbox's row, so that they become visible in order and no cursor can pass an unseen one.
@@ -60,6 +63,8 @@ CREATE TABLE news.staged_mails (
     UNIQUE (mailbox_id, sha256)
 );
 CREATE INDEX staged_by_mailbox ON news.staged_mails (mailbox_id, id);
+CREATE INDEX staged_by_import ON news.staged_mails (import_id);
+ALTER TABLE news.staged_mails ALTER COLUMN raw SET STORAGE EXTERNAL;
 COMMENT ON COLUMN news.staged_mails.raw IS 'zlib-compressed; emptied once the message is stored';
 
 CREATE TABLE news.messages (
@@ -84,9 +89,12 @@ CREATE TABLE news.messages (
     trace_context     text,
     UNIQUE (mailbox_id, provider_id)
 );
+ALTER TABLE news.messages ALTER COLUMN raw SET STORAGE EXTERNAL;
 CREATE INDEX messages_by_import ON news.messages (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX messages_by_received ON news.messages (received_at DESC, id DESC);
 COMMENT ON COLUMN news.messages.provider_id IS 'the provider''s id; for an import the SHA-256 of the bytes, in hex';
+COMMENT ON COLUMN news.messages.raw IS
+    'zlib-compressed; a message over 50 MiB is cut there, `size` says how long it was; null once raw_kept_until is past';
 COMMENT ON COLUMN news.messages.reasons IS '[{rule, weight, detail}]: why it was classed so';
 
 CREATE TABLE news.analyses (
@@ -126,6 +134,7 @@ CREATE TABLE news.newsletters (
     text           text        NOT NULL DEFAULT '',
     html           text        NOT NULL DEFAULT '',
     links          jsonb       NOT NULL DEFAULT '[]',
+    language       text        NOT NULL DEFAULT 'und',
     content_hash   text        NOT NULL,
     analysis_id    bigint REFERENCES news.analyses (id),
     cache_hit      boolean,
@@ -139,6 +148,7 @@ CREATE TABLE news.newsletters (
 CREATE INDEX newsletters_by_owner ON news.newsletters (owner_id, id DESC);
 COMMENT ON COLUMN news.newsletters.id IS 'the id of its message';
 COMMENT ON COLUMN news.newsletters.html IS 'sanitised, for reading';
+COMMENT ON COLUMN news.newsletters.language IS 'as it was detected when the mail was read; a hint for the analyser';
 
 -- The embedded index. `weighted` is filled by the indexer in the newsletter's language.
 CREATE TABLE news.search_documents (
@@ -170,6 +180,7 @@ CREATE TABLE news.rules (
     matches    jsonb       NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX rules_by_owner ON news.rules (owner_id);
 COMMENT ON COLUMN news.rules.matches IS '{sender, topic, keyword, language}: all given ones must match; empty: each newsletter';
 
 CREATE TABLE news.deliveries (
@@ -178,6 +189,7 @@ CREATE TABLE news.deliveries (
     newsletter_id bigint      NOT NULL REFERENCES news.newsletters (id) ON DELETE CASCADE,
     channel       text        NOT NULL,
     target        text        NOT NULL,
+    why           jsonb       NOT NULL DEFAULT '{}',
     state         text        NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'sent', 'failed')),
     error         text,
     planned_at    timestamptz NOT NULL DEFAULT now(),
@@ -185,13 +197,17 @@ CREATE TABLE news.deliveries (
     UNIQUE (owner_id, newsletter_id, channel)
 );
 CREATE INDEX deliveries_by_newsletter ON news.deliveries (newsletter_id);
+COMMENT ON COLUMN news.deliveries.why IS 'the criteria of the rule that matched; empty: the default rule';
 
 -- E-mails to the administrators, written in the transaction of the fault and sent as jobs of their own.
 CREATE TABLE news.admin_notices (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     fault_key  text        NOT NULL UNIQUE,
+    newsletter_id bigint REFERENCES news.newsletters (id) ON DELETE SET NULL,
     subject    text        NOT NULL,
     body       text        NOT NULL,
+    error      text,
     created_at timestamptz NOT NULL DEFAULT now(),
     sent_at    timestamptz
 );
+CREATE INDEX admin_notices_by_newsletter ON news.admin_notices (newsletter_id) WHERE newsletter_id IS NOT NULL;
