@@ -280,7 +280,7 @@ class Engine:
 
     async def reconcile(self) -> Sequence[Comparison]:
         """Compare every queue with Redis now, and repair."""
-        reports = [await self._reconciler.compare(queue.name) for queue in self.registry.queues]
+        reports = [await self._reconciler.compare(queue.name, patient=False) for queue in self.registry.queues]
         await self._projection.project()
         self.nudge()
         return reports

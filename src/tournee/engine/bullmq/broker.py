@@ -57,6 +57,7 @@ class BullmqBroker:
         self._lanes: dict[QueueName, Lane] = {}
 
     async def check(self) -> None:
+        """Connect, and raise `BrokerMisconfigured` with what to do for a server that can't serve."""
         try:
             [info] = await self._pipeline.run_all([pack("INFO")])
         except BrokerUnavailable as error:
@@ -64,10 +65,12 @@ class BullmqBroker:
         server.verify_server(server.parse_info(info))
 
     async def close(self) -> None:
+        """Close every connection; calls under way end with `BrokerUnavailable`."""
         for channel in (self._pipelines, self._renewals, *(lane.blocking for lane in self._lanes.values())):
             await channel.close()
 
     async def add(self, queue: QueueName, jobs: Sequence[Dispatchable]) -> None:
+        """Add all; chunks of a thousand commands are sent one after the other."""
         commands = self._find_lane(queue).commands
         packed = []
         for job in jobs:
@@ -84,6 +87,7 @@ class BullmqBroker:
         return await exchange_jobs(self._pipeline, self._find_lane(queue), finished, fetch, worker_token)
 
     async def discard(self, queue: QueueName, raw_ids: Sequence[str]) -> None:
+        """Remove entries with all that belongs to them, whatever state they are in."""
         await dead_letters.discard_entries(self._pipeline, self._find_lane(queue), raw_ids)
 
     async def wait_for_jobs(self, queue: QueueName, timeout_seconds: float) -> bool:
@@ -96,6 +100,7 @@ class BullmqBroker:
         return replies[0] is not None
 
     async def extend_locks(self, queue: QueueName, held: Mapping[DispatchId, str], duration_ms: int) -> set[DispatchId]:
+        """Renew locks on a connection that no long pipeline keeps busy."""
         commands = self._find_lane(queue).commands
         by_raw_id = {str(entry): entry for entry in held}
         pairs = list(zip(by_raw_id, held.values(), strict=True))
@@ -108,6 +113,7 @@ class BullmqBroker:
         return {by_raw_id[raw_id.decode()] for ids in lost for raw_id in ids}
 
     async def read_depth(self, queue: QueueName) -> BrokerDepth:
+        """Lengths and epoch in one round trip."""
         layout = self._find_lane(queue).layout
         names = layout.names
         waiting, active, failed, completed, epoch = await self._pipeline.run_all(
@@ -123,7 +129,8 @@ class BullmqBroker:
 
     async def is_paused(self, queue: QueueName) -> bool:
         """Whether somebody paused the queue in Redis (Bull Board can). Our own pause is a row in the ledger; this one
-        is reported, and not fought."""
+        is reported, and not fought.
+        """
         meta = self._find_lane(queue).layout.names["meta"]
         [paused] = await self._pipeline.run_all([pack("HEXISTS", meta, "paused")])
         return bool(paused)
@@ -136,7 +143,8 @@ class BullmqBroker:
     async def snapshot(self, queue: QueueName) -> BrokerSnapshot:
         """`present` also holds what BullMQ would fetch from its paused list and prioritized set, where only a foreign
         hand puts our ids. `unlocked` also holds those in its delayed and waiting-children sets: they are there, but
-        must not count as present."""
+        must not count as present.
+        """
         [reply] = await self._pipeline.run_all([self._find_lane(queue).commands.snapshot()])
         *groups, epoch = reply
         (waiting, active, unlocked, stranded), foreign = _sort_ids(groups)
@@ -144,11 +152,13 @@ class BullmqBroker:
         return BrokerSnapshot(present, (unlocked | stranded) - present, foreign, _parse_epoch(epoch))
 
     async def find_leftovers(self, queue: QueueName) -> list[str]:
+        """Ids whose hash lies in no list or set, dead letters' ids included."""
         return await leftovers.find_leftovers(self._pipeline, self._find_lane(queue).layout)
 
     async def project_dead(self, dead: Sequence[DeadJob], keep: int) -> tuple[int, int]:
         """Both counts are of the dead-letter queue and the failed sets together. An entry of a failed set that is
-        younger than the setting's grace stays until the next call."""
+        younger than the setting's grace stays until the next call.
+        """
         letters = self._find_lane(self._settings.dead_letter_queue)
         await self._pipeline.run_all([self._describe(letters)])
         added, removed = await dead_letters.project_dead_letters(self._pipeline, letters, dead, keep)
@@ -161,15 +171,15 @@ class BullmqBroker:
         return added, removed
 
     async def write_progress(self, queue: QueueName, id: DispatchId, progress: float) -> None:
-        """`progress` is a fraction, written as the percentage that Bull Board shows. No error if the job is gone."""
-        percent = round(min(max(progress, 0.0), 1.0) * 100, 1)
-        await self._pipeline.run_all([self._find_lane(queue).commands.progress(str(id), percent)])
+        """`progress` is a percentage, as Bull Board shows it. No error if the job is gone."""
+        await self._pipeline.run_all([self._find_lane(queue).commands.progress(str(id), progress)])
 
     async def write_log(self, queue: QueueName, id: DispatchId, line: str) -> None:
         """Keeps the last lines; no error if the job is gone."""
         await self._pipeline.run_all([self._find_lane(queue).commands.log(str(id), line)])
 
     async def memory_bytes(self) -> int:
+        """What the server says that it uses."""
         [info] = await self._pipeline.run_all([pack("INFO", "memory")])
         return int(server.parse_info(info)["used_memory"])
 

@@ -123,10 +123,10 @@ class QueueCommands:
         """Where the queue's ids lie, at one instant."""
         return _call(self._library["snapshot_queue"], self._layout.snapshot, self._layout.base)
 
-    def discard(self, raw_ids: Sequence[str]) -> bytes:
-        """Remove entries from wherever they are, and all that belongs to them."""
-        script = self._library["discard_jobs"]
-        return _call(script, self._layout.discard, self._layout.base, self._settings.keep_events, *raw_ids)
+    def discard(self, raw_ids: Sequence[str], *, spare_finished: bool = False) -> bytes:
+        """Remove entries from wherever they are, and all that belongs to them; spare those finished, if told to."""
+        script, spare = self._library["discard_jobs"], "1" if spare_finished else "0"
+        return _call(script, self._layout.discard, self._layout.base, self._settings.keep_events, spare, *raw_ids)
 
     def describe_queue(self, version: str) -> bytes:
         """The queue's meta hash as BullMQ's own Queue writes it."""

@@ -82,7 +82,7 @@ async def _discard_refused(
         str(entry.id) for entry, reply in zip(finished, replies, strict=False) if isinstance(reply, int) and reply < 0
     ]
     if refused:
-        await pipeline.run_all([lane.commands.discard(refused)])
+        await pipeline.run_all([lane.commands.discard(refused, spare_finished=True)])
 
 
 def _is_job(reply: Reply) -> bool:

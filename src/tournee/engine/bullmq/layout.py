@@ -10,7 +10,7 @@ import base64
 import re
 from dataclasses import dataclass
 
-from bullmq.queue_keys import QueueKeys  # type: ignore[import-untyped]
+from bullmq.queue_keys import QueueKeys
 
 from tournee.engine.core.job import DispatchId, QueueName
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
-from bullmq.redis_connection import SCRIPT_DEFINITIONS, loadScript  # type: ignore[import-untyped]
+from bullmq.redis_connection import SCRIPT_DEFINITIONS, loadScript
 
 _BULLMQ = ("addStandardJob", "moveToActive", "moveToFinished", "extendLocks", "updateProgress")
 _ADD_LOG = "addLog"

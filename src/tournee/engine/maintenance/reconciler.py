@@ -40,17 +40,27 @@ class Reconciler:
     def __init__(self, store: JobStore, broker: Broker) -> None:
         self._store = store
         self._broker = broker
+        self._suspects: dict[QueueName, set[str]] = {}
 
     async def recover(self, queue: QueueName, seen_epoch: int | None) -> int:
         """Redis is not the one the ledger knows: renew the epoch and sweep. Answers how many rows went back."""
         moved = await self._store.renew_epoch(queue, lambda epoch: self._broker.write_epoch(queue, epoch), seen_epoch)
         if moved is None:
             return 0
-        log.warning("redis was lost: queue recovered from the ledger", queue=queue, rows=moved)
+        if moved or seen_epoch is not None:
+            log.warning("redis was lost: queue recovered from the ledger", queue=queue, rows=moved)
+        else:
+            log.info("redis is new: queue bound to its epoch", queue=queue)
         return moved
 
-    async def compare(self, queue: QueueName, minimum_age: timedelta = ADD_SECONDS) -> Comparison:
-        """Compare both sides of one queue and repair; exact, and cheap because Redis holds only a window."""
+    async def compare(
+        self, queue: QueueName, minimum_age: timedelta = ADD_SECONDS, *, patient: bool = True
+    ) -> Comparison:
+        """Compare both sides of one queue and repair; exact, and cheap because Redis holds only a window.
+
+        A patient comparison discards only what the one before found orphaned too: a job that was just completed stays
+        in Redis until its worker's next exchange.
+        """
         epochs = await self._store.read_epochs()
         candidates = await self._store.list_queued(queue, minimum_age)
         snapshot = await self._broker.snapshot(queue)
@@ -58,7 +68,7 @@ class Reconciler:
             moved = await self.recover(queue, snapshot.epoch)
             return Comparison(queue, True, moved, 0, moved)
         returned = len(await self._store.return_queued(sorted(candidates - snapshot.present)))
-        discarded = await self._discard_orphans(queue, snapshot)
+        discarded = await self._discard_orphans(queue, snapshot, patient)
         if returned or discarded:
             log.warning("drift mended", queue=queue, returned=returned, discarded=discarded)
         return Comparison(queue, False, returned, discarded, returned + discarded)
@@ -70,18 +80,21 @@ class Reconciler:
             await self._broker.discard(queue, leftovers)
         return len(leftovers)
 
-    async def _discard_orphans(self, queue: QueueName, snapshot: BrokerSnapshot) -> int:
+    async def _discard_orphans(self, queue: QueueName, snapshot: BrokerSnapshot, patient: bool) -> int:
         # Looked up after the snapshot: a row that was added since is in the ledger by now.
         entries = sorted(snapshot.present | snapshot.unlocked)
         live = await self._store.list_live_dispatches(entries)
-        orphans = [str(id) for id in entries if _is_orphan(id, live.get(id), snapshot)]
-        if orphans or snapshot.foreign:
-            await self._broker.discard(queue, [*orphans, *sorted(snapshot.foreign)])
-        return len(orphans) + len(snapshot.foreign)
+        orphans = {str(entry) for entry in entries if _is_orphan(entry, live.get(entry), snapshot)}
+        orphans |= snapshot.foreign
+        doomed = sorted(orphans & self._suspects.get(queue, set()) if patient else orphans)
+        self._suspects[queue] = orphans - set(doomed)
+        if doomed:
+            await self._broker.discard(queue, doomed)
+        return len(doomed)
 
 
-def _is_orphan(id: DispatchId, state: JobState | None, snapshot: BrokerSnapshot) -> bool:
+def _is_orphan(entry: DispatchId, state: JobState | None, snapshot: BrokerSnapshot) -> bool:
     if state is None:
         return True
     # Fetched, never claimed, and its lock ran out: whoever fetched it is gone. Its row was returned just before.
-    return id in snapshot.unlocked and state is JobState.QUEUED
+    return entry in snapshot.unlocked and state is JobState.QUEUED

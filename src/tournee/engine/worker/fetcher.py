@@ -142,8 +142,8 @@ class Fetcher:
         refused = tokens.keys() - {job.id for job in claimed}
         if refused:
             await self._give_back(sorted(refused))
-            for id in refused:
-                self.finish(Finished(id, tokens[id], succeeded=True, kept=False))
+            for entry in refused:
+                self.finish(Finished(entry, tokens[entry], succeeded=True, kept=False))
 
     async def _claim(self, ids: Sequence[DispatchId]) -> list[ClaimedJob]:
         """Claim until the ledger answers. After a lost answer our running rows are read again before anything else."""
@@ -192,4 +192,4 @@ class Fetcher:
 
 def _without(ids: Sequence[DispatchId], claimed: Sequence[ClaimedJob]) -> list[DispatchId]:
     held = {job.id for job in claimed}
-    return [id for id in ids if id not in held]
+    return [entry for entry in ids if entry not in held]

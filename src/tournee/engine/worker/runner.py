@@ -24,8 +24,9 @@ from tournee.engine.worker.settler import Settled
 
 log = structlog.get_logger(__name__)
 
-LOOKS_BEFORE_RELEASE = 2
-"""A running row that bears our id, and that we do not hold at two heartbeats, is nobody's: it is given back."""
+LOOKS = 2
+"""Two heartbeats in a row must agree before a difference between ledger and process counts: what is running under our
+id and not held is given back, what is held and not running is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,12 @@ class Runner:
             claim = claims.get((held.job.id.job_id, held.job.lease))
             if held.settled:
                 continue
-            if claim is None:
+            # A completion that was committed a moment ago is not in the list either, so one look proves nothing.
+            held.missing_looks = held.missing_looks + 1 if claim is None else 0
+            if claim is None and held.missing_looks >= LOOKS:
                 log.warning("lease lost", queue=self.settings.queue, job=held.job.id.job_id, lease=held.job.lease)
                 held.stop(StopReason.LEASE_LOST)
-            elif claim.cancel_requested:
+            elif claim is not None and claim.cancel_requested:
                 held.stop(StopReason.CANCEL_REQUESTED)
 
     def holds(self, claim: HeldClaim) -> bool:

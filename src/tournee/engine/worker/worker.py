@@ -30,7 +30,7 @@ from tournee.engine.ports import (
 from tournee.engine.registry import Registry
 from tournee.engine.worker.executor import Executor
 from tournee.engine.worker.gate import SuspectGate
-from tournee.engine.worker.runner import LOOKS_BEFORE_RELEASE, Runner, RunnerSettings
+from tournee.engine.worker.runner import LOOKS, Runner, RunnerSettings
 from tournee.engine.worker.settler import Settler
 
 log = structlog.get_logger(__name__)
@@ -177,7 +177,7 @@ class Worker:
         self._missing = {
             (claim.job_id, claim.lease): self._missing.get((claim.job_id, claim.lease), 0) + 1 for claim in unheld
         }
-        lost = [key for key, looks in self._missing.items() if looks >= LOOKS_BEFORE_RELEASE]
+        lost = [key for key, looks in self._missing.items() if looks >= LOOKS]
         if lost:
             log.warning("released rows that nobody here runs", jobs=[job_id for job_id, _ in lost])
             await self._store.put_off_jobs([_as_claimed(job_id, lease) for job_id, lease in lost], timedelta(0))
