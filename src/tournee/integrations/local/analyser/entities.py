@@ -64,9 +64,11 @@ _LEGAL_FORMS = frozenset(
         "se",
     }
 )
+_CODE = re.compile(r"\.[a-z]\w*\.|\.[a-z]+[A-Z]|_")
 _INNER_CAPITAL = re.compile(r"[a-zß-ÿ][A-Z]|[A-Z]{2}")
 _COMMON_ACRONYMS = frozenset(
-    "OK FAQ PDF URL HTML HTTP HTTPS TV PC CEO CTO CFO UTC GMT CET CEST EST PST AM PM USD EUR ID IT PS NB TL DR PR DIY RSS XML CSS API IP CD DVD OS UI UX FREE NEW NEWS ALL NOT AND THE MWST".split()
+    """OK FAQ PDF URL HTML HTTP HTTPS TV PC CEO CTO CFO UTC GMT CET CEST EST PST AM PM USD EUR ID IT PS NB TL DR PR DIY
+    RSS XML CSS API IP CD DVD OS UI UX FREE NEW NEWS ALL NOT AND THE MWST""".split()  # noqa: SIM905
 )
 
 
@@ -167,6 +169,8 @@ def _is_name(name: str, count: int, lower_case: set[str], lexicon: Lexicon) -> b
     words = name.split(" ")
     folded = [word.casefold() for word in words]
     if len(name) < 2 or any(len(word) > 30 for word in words) or name in _COMMON_ACRONYMS:
+        return False
+    if any(word.isupper() and word.casefold() in lexicon.stop for word in words) or _CODE.search(name):
         return False
     if any(word in lexicon.calendar for word in folded) or max(map(len, words)) < 2:
         return False

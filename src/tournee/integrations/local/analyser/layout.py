@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from tournee.integrations.local.analyser.lexicon import read_boilerplate
 
@@ -28,6 +29,7 @@ _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]{1,2000})\)")
 _BRACKETED_ADDRESS = re.compile(r"[<(\[]\s?(?:https?://|mailto:|www\.)[^\s<>()\[\]]{1,2000}\s?[>)\]]")
 _FOOTNOTE = re.compile(r"\\(?=\s)|\s?\\?\[\d{1,3}\\?\]")
+_RULE = re.compile(r"[_=*~#+|.\-–—]{4,}")
 _EMPHASIS = re.compile(r"(?<!\w)([*_]{1,3})(?=\S)([^*_\n]{1,200})(?<=\S)\1(?!\w)")
 _BULLET = re.compile(r"(?:[•·▪►▸▶‣○●■◆★☆✓✔✅→»›>*+o–—-]|\d{1,2}[.)]|\(\d{1,2}\)|#{1,6}|={2,6})\s+(?=\S)")
 _HEADING_MARK = re.compile(r"#{1,6}\s+|={2,6}\s+")
@@ -79,7 +81,7 @@ def split_blocks(text: str) -> list[Block]:
 def _prepare_lines(text: str) -> list[str]:
     text = _ARMOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
     text = _INVISIBLE.sub("", text)
-    text = _MARKDOWN_LINK.sub(r"\1", text)
+    text = _RULE.sub("\n", _MARKDOWN_LINK.sub(r"\1", text))
     text = _FOOTNOTE.sub("", _BRACKETED_ADDRESS.sub("", text))
     return [_EMPHASIS.sub(r"\2", _SPACES.sub(" ", line)).strip() for line in text.split("\n")]
 
@@ -116,7 +118,7 @@ def _continues(previous: str, line: str, width: int | None) -> bool:
 def _find_wrap_width(lines: list[str]) -> int | None:
     """The column a text was wrapped at, or None for one that was not."""
     long_lines = sum(len(line) > 100 for line in lines)
-    continued = sum(len(first) >= 45 and second[:1].islower() for first, second in zip(lines, lines[1:], strict=False))
+    continued = sum(len(first) >= 45 and second[:1].islower() for first, second in pairwise(lines))
     lengths = sorted(len(line) for line in lines if 45 <= len(line) <= 100)
     if continued < 3 or long_lines > continued or not lengths:
         return None

@@ -128,7 +128,11 @@ def _join_headlines(blocks: Sequence[Block], subject: str) -> str:
 
 
 def _is_headline(block: Block) -> bool:
-    if block.kind is BlockKind.FRAGMENT or read_boilerplate().frame.are_in(block.text.casefold()):
+    if (
+        block.kind is BlockKind.FRAGMENT
+        or "://" in block.text
+        or read_boilerplate().frame.are_in(block.text.casefold())
+    ):
         return False
     return 15 <= len(block.text) <= MAX_SENTENCE_CHARACTERS
 
