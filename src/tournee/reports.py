@@ -77,7 +77,11 @@ class ImportSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs: all that is given must match. Times are the ledger's."""
+    """Which jobs: all that is given must match.
+
+    `error` is a part of the last error's class or message; `before` and `after` bound the creation, for dead
+    letters the death.
+    """
 
     ids: Sequence[int] = ()
     queue: str | None = None
@@ -86,18 +90,15 @@ class JobFilter:
     key: str | None = None
     tenant: str | None = None
     error: str | None = None
-    """A part of the last error's class or message."""
     before: datetime | None = None
-    """Created before; for dead letters: died before."""
     after: datetime | None = None
     limit: int = 50
 
     @property
     def is_empty(self) -> bool:
         """Whether it would match every job."""
-        return not (self.ids or self.states) and not any(
-            (self.queue, self.kind, self.key, self.tenant, self.error, self.before, self.after)
-        )
+        texts = (self.queue, self.kind, self.key, self.tenant, self.error)
+        return not (self.ids or self.states or self.before or self.after or any(texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,23 +261,18 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """What a comparison of ledger and Redis found and mended in one queue."""
+    """What a comparison of ledger and Redis found and mended in one queue.
+
+    `lost`: rows that Redis had lost, back to `pending`; `orphans`: entries that no row accounts for, removed;
+    `leftovers`: hashes in no list, removed; `projected`: entries added to or removed from `deadLetters`.
+    """
 
     queue: str
     epoch_mended: bool = False
     lost: int = 0
-    """Rows that Redis had lost: back to `pending`."""
     orphans: int = 0
-    """Entries that no row accounts for: removed."""
     leftovers: int = 0
-    """Hashes in no list: removed."""
     projected: int = 0
-    """Entries added to or removed from `deadLetters`."""
-
-    @property
-    def repairs(self) -> int:
-        """How many things were not as they should be."""
-        return int(self.epoch_mended) + self.lost + self.orphans + self.leftovers + self.projected
 
 
 @dataclass(frozen=True, slots=True)

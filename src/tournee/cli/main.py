@@ -99,12 +99,12 @@ def _take_debug(words: list[str]) -> bool:
 
 def _explain(error: BaseException, *, debug: bool) -> int:
     """Say in one line what went wrong; answers the exit code. An exit that was asked for stays what it is."""
-    if isinstance(error, SystemExit):
-        raise error
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
         # Python flushes stdout once more at its end, which must not complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BROKEN_PIPE
+    if isinstance(error, SystemExit):
+        raise error
     if debug:
         traceback.print_exception(error)
     code, message = _judge(error)

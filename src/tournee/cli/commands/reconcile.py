@@ -11,7 +11,7 @@ def reconcile(as_json: Json = False) -> None:
     from tournee.cli.session import ask_stack
 
     reports = ask_stack(lambda stack: stack.reconcile())
-    repairs = sum(report.repairs for report in reports)
+    repairs = sum(r.epoch_mended + r.lost + r.orphans + r.leftovers + r.projected for r in reports)
     if as_json:
         print_json({"repairs": repairs, "queues": reports})
         return

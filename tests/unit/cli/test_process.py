@@ -1,0 +1,79 @@
+"""The command as a process: signals, closed pipes, and what `--help` imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+HEAVY = (
+    "alembic",
+    "asyncio",
+    "asyncpg",
+    "bullmq",
+    "fastapi",
+    "pydantic",
+    "pydantic_settings",
+    "redis",
+    "rich",
+    "sqlalchemy",
+)
+
+RUN = """\
+import sys
+from tests.unit.cli.stand_in import install_stand_in
+install_stand_in()
+from tournee.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, with the stand-in."""
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = f"import sys; from tournee.cli.main import main; main(['--help']); print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "Usage: tournee" in finished.stdout
+    assert finished.stderr.strip() == ""
+
+
+def test_ctrl_c_ends_a_service_cleanly_with_130() -> None:
+    with start("up", "--json") as process:
+        assert process.stdout is not None
+        assert "console" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (130, "tournee: interrupted\n")
+
+
+def test_sigterm_is_the_regular_end_of_a_service() -> None:
+    with start("up", "--json") as process:
+        assert process.stdout is not None
+        assert "console" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert (process.returncode, told) == (0, "")
+
+
+def test_a_closed_pipe_ends_the_command_quietly() -> None:
+    with start("jobs", "list") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        told = process.stderr.read()
+        process.wait(timeout=30)
+    assert (process.returncode, told) == (141, "")
