@@ -1,0 +1,97 @@
+"""What an import sees: mail by content, everything else by name and reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tournee.pipeline.core.mail.limits import MESSAGE_BYTES
+from tournee.pipeline.importing import walk
+from tournee.pipeline.importing.walk import NotMail, walk_batches, walk_items
+from tournee.pipeline.store.imports import StagedMail
+
+MAIL = b"From: a@example.org\r\nSubject: one\r\n\r\nbody\r\n"
+
+
+def list_mails(path: Path) -> list[StagedMail]:
+    return [item for item in walk_items(path) if isinstance(item, StagedMail)]
+
+
+def list_others(path: Path) -> list[NotMail]:
+    return [item for item in walk_items(path) if isinstance(item, NotMail)]
+
+
+def test_mail_is_recognised_by_content_and_not_by_name(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "no-suffix").write_bytes(MAIL)
+    (tmp_path / "picture.eml").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "empty.eml").write_bytes(b"")
+    [mail] = list_mails(tmp_path)
+    assert mail.name == "deep/er/no-suffix"
+    assert mail.sha256 == hashlib.sha256(MAIL).digest()
+    assert zlib.decompress(mail.raw) == MAIL
+    assert [(other.name, other.reason) for other in list_others(tmp_path)] == [
+        ("empty.eml", "empty"),
+        ("picture.eml", "no header field at its start"),
+    ]
+
+
+def test_an_mbox_gives_one_mail_per_message(tmp_path: Path) -> None:
+    frame = b"From a@example.org Thu Jan  1 00:00:00 2026\n"
+    (tmp_path / "box").write_bytes(frame + MAIL + b"\n" + frame + MAIL.replace(b"one", b"two") + b"\n")
+    mails = list_mails(tmp_path / "box")
+    assert [mail.name for mail in mails] == ["box#1", "box#2"]
+    assert [b"two" in zlib.decompress(mail.raw) for mail in mails] == [False, True]
+
+
+def test_a_maildir_gives_what_was_delivered(tmp_path: Path) -> None:
+    for folder in ("cur", "new", "tmp"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"1.{folder}.host").write_bytes(MAIL.replace(b"one", folder.encode()))
+    assert [mail.name for mail in list_mails(tmp_path)] == ["cur/1.cur.host", "new/1.new.host"]
+
+
+def test_a_folder_named_tmp_outside_a_maildir_is_walked(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp" / "mail").write_bytes(MAIL)
+    assert len(list_mails(tmp_path)) == 1
+
+
+@pytest.mark.timeout(10)
+def test_what_is_no_regular_file_is_named_and_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "folder")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    reasons = {other.name: other.reason for other in list_others(tmp_path)}
+    assert reasons["pipe"] == "no regular file"
+    assert reasons["linked"] == "a link to a folder is not followed"
+    assert reasons["nowhere"].startswith("can't be read: ")
+
+
+def test_a_name_that_is_no_text_is_marked(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.eml")).write_bytes(MAIL)
+    [mail] = list_mails(tmp_path)
+    assert mail.name == "\ufffd.eml"
+
+
+def test_an_oversized_mail_is_cut_but_known_by_the_whole(tmp_path: Path) -> None:
+    huge = MAIL + b"x" * (MESSAGE_BYTES + 10)
+    (tmp_path / "huge").write_bytes(huge)
+    [mail] = list_mails(tmp_path)
+    assert mail.size == len(huge)
+    assert mail.sha256 == hashlib.sha256(huge).digest()
+    assert len(zlib.decompress(mail.raw)) == MESSAGE_BYTES + 1
+
+
+def test_batches_are_bounded_and_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "BATCH_MAILS", 3)
+    for number in range(7):
+        (tmp_path / f"{number}").write_bytes(MAIL.replace(b"one", b"%d" % number) if number % 2 else b"no mail")
+    batches = list(walk_batches(tmp_path))
+    assert [batch.seen for batch in batches] == [3, 3, 1]
+    assert sum(len(batch.not_mail) for batch in batches) == 4
