@@ -150,22 +150,61 @@ COMMENT ON COLUMN news.newsletters.id IS 'the id of its message';
 COMMENT ON COLUMN news.newsletters.html IS 'sanitised, for reading';
 COMMENT ON COLUMN news.newsletters.language IS 'as it was detected when the mail was read; a hint for the analyser';
 
--- The embedded index. `weighted` is filled by the indexer in the newsletter's language.
+-- The embedded index. A word is found by its stem in the newsletter's language and by its exact form without accents,
+-- so that a query in any language finds what it names.
+CREATE TEXT SEARCH CONFIGURATION news.tournee_simple (COPY = pg_catalog.simple);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_simple ALTER MAPPING FOR hword, hword_part, word WITH unaccent, simple;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_en (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_en ALTER MAPPING FOR hword, hword_part, word WITH unaccent, english_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_fr (COPY = pg_catalog.french);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_fr ALTER MAPPING FOR hword, hword_part, word WITH unaccent, french_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_de (COPY = pg_catalog.german);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_de ALTER MAPPING FOR hword, hword_part, word WITH unaccent, german_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_es (COPY = pg_catalog.spanish);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_es ALTER MAPPING FOR hword, hword_part, word WITH unaccent, spanish_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_it (COPY = pg_catalog.italian);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_it ALTER MAPPING FOR hword, hword_part, word WITH unaccent, italian_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_pt (COPY = pg_catalog.portuguese);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_pt ALTER MAPPING FOR hword, hword_part, word WITH unaccent, portuguese_stem;
+CREATE TEXT SEARCH CONFIGURATION news.tournee_nl (COPY = pg_catalog.dutch);
+ALTER TEXT SEARCH CONFIGURATION news.tournee_nl ALTER MAPPING FOR hword, hword_part, word WITH unaccent, dutch_stem;
+
+CREATE VIEW news.search_configs (config, dictionary) AS
+VALUES ('simple', 'news.tournee_simple'::regconfig),
+       ('en', 'news.tournee_en'::regconfig),
+       ('fr', 'news.tournee_fr'::regconfig),
+       ('de', 'news.tournee_de'::regconfig),
+       ('es', 'news.tournee_es'::regconfig),
+       ('it', 'news.tournee_it'::regconfig),
+       ('pt', 'news.tournee_pt'::regconfig),
+       ('nl', 'news.tournee_nl'::regconfig);
+
+CREATE AGGREGATE news.all_of (tsquery) (sfunc = tsquery_and, stype = tsquery);
+CREATE AGGREGATE news.any_of (tsquery) (sfunc = tsquery_or, stype = tsquery);
+
 CREATE TABLE news.search_documents (
     newsletter_id bigint PRIMARY KEY REFERENCES news.newsletters (id) ON DELETE CASCADE,
     owner_id      bigint      NOT NULL,
     language      text        NOT NULL,
+    config        text        NOT NULL,
     title         text        NOT NULL,
     summary       text        NOT NULL,
     sender        text        NOT NULL,
+    topics        text[]      NOT NULL DEFAULT '{}',
     body          text        NOT NULL,
     sent_at       timestamptz,
+    fresh_at      timestamptz NOT NULL,
     weighted      tsvector    NOT NULL
 );
 CREATE INDEX search_documents_weighted ON news.search_documents USING gin (weighted);
-CREATE INDEX search_documents_owner ON news.search_documents (owner_id);
+CREATE INDEX search_documents_latest ON news.search_documents (owner_id, fresh_at DESC, newsletter_id DESC);
+CREATE INDEX search_documents_latest_of_all ON news.search_documents (fresh_at DESC, newsletter_id DESC);
+COMMENT ON COLUMN news.search_documents.config IS 'the row of search_configs that stemmed it';
+COMMENT ON COLUMN news.search_documents.fresh_at IS 'sent_at, but never later than when it was first indexed: a date in the future gains nothing';
+COMMENT ON COLUMN news.search_documents.weighted IS
+    'stems with places, A title, B summary, topics and sender, C body; and all exact forms without places';
 
--- The vocabulary of the index, for typo tolerance: a query word that no document holds is replaced by its nearest.
+-- The vocabulary of the index, for typo tolerance: a query word that finds nothing is replaced by its nearest.
 CREATE TABLE news.search_words (
     word text PRIMARY KEY
 );

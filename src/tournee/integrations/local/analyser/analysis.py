@@ -1,7 +1,7 @@
 """The analysis of one newsletter, put together: a pure function of the request.
 
-It does no I/O beyond reading its own word lists, answers the same for the same request, is safe in several threads and
-processes, and never fails for what a mail says: no text, one script or the other, hostile input.
+It does no I/O beyond reading its own word lists, answers the same for the same request, is safe in several threads
+and processes, and never fails for what a mail says: no text, one script or the other, hostile input.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tournee.integrations.local.analyser.language import UNDETERMINED, detect_la
 from tournee.integrations.local.analyser.layout import clean_line, cut_to_budget, split_blocks
 from tournee.integrations.local.analyser.lexicon import read_lexicon
 from tournee.integrations.local.analyser.links import choose_key_links
-from tournee.integrations.local.analyser.summary import summarise
+from tournee.integrations.local.analyser.summary import quote_beginning, summarise
 from tournee.integrations.local.analyser.title import choose_title
 from tournee.integrations.local.analyser.topics import extract_topics
 from tournee.integrations.local.analyser.words import list_stems
@@ -36,7 +36,7 @@ def analyse_text(request: AnalysisRequest) -> Analysis:
     title = choose_title(subject, blocks, request.sender)
     topics = extract_topics(blocks, title, lexicon, request.sender)
     topic_stems = frozenset(list_stems(f"{title} {' '.join(topics)}", lexicon))
-    summary = summarise(blocks, title, lexicon) if blocks else ""
+    summary = summarise(blocks, title, lexicon) or quote_beginning(text)
     return Analysis(
         title=title,
         summary=summary,

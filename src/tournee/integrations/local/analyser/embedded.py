@@ -1,7 +1,7 @@
 """The embedded analyser: keeps the port `Analyser` with nothing but this machine.
 
-It owns no state. The work is CPU-bound, so that it never runs on the event loop: in the process pool that bootstrap hands
-in, else in a thread.
+It owns no state. The work is CPU-bound, so that it never runs on the event loop: in the process pool that bootstrap
+hands in, else in a thread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Entities: names of people, organisations, places and products, by their shape alone.
 
-A name is a run of capitalised words inside a sentence. Titles in capitals say nothing about names, so that only prose is
-read; a lone capital at a sentence's start is no evidence. German writes every noun so: there a name needs several
-words, an inner capital or a legal form.
+A name is a run of capitalised words inside a sentence. Titles in capitals say nothing about names, so that only
+prose is read; a lone capital at a sentence's start is no evidence. German writes every noun so: there a name needs
+several words, an inner capital or a legal form.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _CODE = re.compile(r"\.[a-z]\w*\.|\.[a-z]+[A-Z]|_")
 _INNER_CAPITAL = re.compile(r"[a-zß-ÿ][A-Z]|[A-Z]{2}")
 _COMMON_ACRONYMS = frozenset(
     """OK FAQ PDF URL HTML HTTP HTTPS TV PC CEO CTO CFO UTC GMT CET CEST EST PST AM PM USD EUR ID IT PS NB TL DR PR DIY
-    RSS XML CSS API IP CD DVD OS UI UX FREE NEW NEWS ALL NOT AND THE MWST""".split()  # noqa: SIM905
+    RSS XML CSS API IP CD DVD OS UI UX FREE NEW NEWS ALL NOT AND THE MWST""".split()
 )
 
 
@@ -104,10 +104,8 @@ def _find_names(sentence: str, lexicon: Lexicon) -> Iterator[tuple[str, bool]]:
     previous_end = 0
     for position, (word, start, end) in enumerate(find_words(sentence, lexicon.language)):
         gap = sentence[previous_end:start]
-        if (
-            run
-            and gap not in (" ", " & ", "-", ". ", "'", "’", " d'", " d’")
-            or (gap == ". " and run and len(run[-1]) > 1)
+        if (run and gap not in (" ", " & ", "-", ". ", "'", "’", " d'", " d’")) or (
+            gap == ". " and run and len(run[-1]) > 1
         ):
             yield from _finish(run, at_start, lexicon)
             run = []

@@ -12,8 +12,9 @@ from tournee.integrations.local.analyser.words import count_reading_words
 KINDS = ("newsletter", "digest", "announcement", "promotion", "event")
 
 WORDS_PER_MINUTE = 220
-"""Silent reading: adults read 238 words of English non-fiction a minute (Brysbaert 2019, doi:10.1016/j.jml.2019.104047),
-languages with longer words fewer; 220 serves all. Two CJK characters count as one word: 440 characters a minute."""
+"""Silent reading: adults read 238 words of English non-fiction a minute (Brysbaert 2019,
+doi:10.1016/j.jml.2019.104047), languages with longer words fewer; 220 serves all. Two CJK characters count as one
+word: 440 characters a minute."""
 
 _PRICE = re.compile(r"(?:[€$£]\s?\d{1,6}|\d{1,6}(?:[.,]\d{2})?\s?(?:€|EUR\b|USD\b|\$|£)|\d{1,3}\s?%)")
 _SHORT_WORDS = 350

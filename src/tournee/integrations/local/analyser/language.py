@@ -51,7 +51,7 @@ def _detect_by_words(text: str) -> str | None:
 
 
 def _detect_by_model(text: str) -> str:
-    import py3langid  # Loads numpy and a model: only where used.
+    import py3langid  # noqa: PLC0415 - it loads numpy and a model: only where used
 
     return str(py3langid.classify(text)[0])
 

@@ -1,8 +1,8 @@
 """Blocks: the line structure of a newsletter's visible text, made explicit.
 
 A mail's text has headings, list items, prose that was wrapped at 72 columns, navigation, prices and a footer. This
-module joins what was wrapped, tells those apart and drops the frame (rules of dashes, signatures, buttons,
-the footer). It refuses to cut inside a block.
+module joins what was wrapped, tells those apart and drops the frame (rules of dashes, signatures, buttons, the
+footer). It refuses to cut inside a block.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 class BlockKind(StrEnum):
+    """What a block is by its shape: prose holds sentences, a fragment neither says nor names anything."""
+
     HEADING = "heading"
     PROSE = "prose"
     FRAGMENT = "fragment"
@@ -136,12 +138,12 @@ def _classify(line: str, order: int) -> Block:
     if heading_mark:
         return Block(BlockKind.HEADING, _HEADING_CLOSE.sub("", text), order)
     words = text.split()
-    if _SENTENCE_END.search(text) and len(words) >= 4 or len(text) > _HEADING_CHARACTERS:
+    if (_SENTENCE_END.search(text) and len(words) >= 4) or len(text) > _HEADING_CHARACTERS:
         return Block(BlockKind.PROSE, text, order)
     if is_button(text) or read_boilerplate().frame.are_in(text.casefold()):
         return Block(BlockKind.FRAGMENT, text, order)
     letters = sum(character.isalpha() for character in text)
-    if 2 <= len(words) and letters >= 0.6 * len(text) and text[-1] not in ",;:":
+    if len(words) >= 2 and letters >= 0.6 * len(text) and text[-1] not in ",;:":
         return Block(BlockKind.HEADING, text, order)
     return Block(BlockKind.FRAGMENT, text, order)
 

@@ -115,6 +115,7 @@ def read_lexicon(language: str) -> Lexicon:
 
 @lru_cache(maxsize=1)
 def read_boilerplate() -> Boilerplate:
+    """The wording of the frame, read once per process."""
     parts = _read_file("boilerplate.toml")
     return Boilerplate(
         frame=Phrases(parts["frame"]),
@@ -140,7 +141,7 @@ def stem_word(word: str, language: str) -> str:
         return word
     stemmers = _of_thread.__dict__.setdefault("stemmers", {})
     if algorithm not in stemmers:
-        import snowballstemmer  # Slow to import: only where used.
+        import snowballstemmer  # noqa: PLC0415 - slow to import: only where used
 
         stemmers[algorithm] = snowballstemmer.stemmer(algorithm)
     stem: str = stemmers[algorithm].stemWord(word)

@@ -1,8 +1,8 @@
 """Key links: where the mail sends its reader, with the reason to go there.
 
-Only addresses that occur in the mail are answered, verbatim. The frame's links (unsubscribe, profile, social networks,
-legal) and pixels are passed over. Why is the link's own text where it says something, else the sentence or headline
-that stands before it.
+Only addresses that occur in the mail are answered, verbatim. The frame's links (unsubscribe, profile, social
+networks, legal) and pixels are passed over. Why is the link's own text where it says something, else the sentence
+or headline that stands before it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ranking: how well each sentence stands for the whole mail.
 
-TextRank over the bipartite graph of sentences and stems: one step of the walk goes from a sentence to its stems and from
-there to the sentences that share them. That is the same walk as over the matrix of all pairs, in time linear in the
-text's length.
+TextRank over the bipartite graph of sentences and stems: one step of the walk goes from a sentence to its stems and
+from there to the sentences that share them. That is the same walk as over the matrix of all pairs, in time linear
+in the text's length.
 """
 
 from __future__ import annotations

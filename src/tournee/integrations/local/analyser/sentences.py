@@ -1,7 +1,7 @@
 """Sentences: where one ends and the next begins, and which of them can stand in a summary.
 
-The splitter knows abbreviations, initials, ordinal numbers and closing quotes; when in doubt it does not split, because a
-long sentence reads better than half a one. A sentence is never cut.
+The splitter knows abbreviations, initials, ordinal numbers and closing quotes; when in doubt it does not split,
+because a long sentence reads better than half a one. A sentence is never cut.
 """
 
 from __future__ import annotations

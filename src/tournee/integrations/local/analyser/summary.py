@@ -1,8 +1,8 @@
 """The summary: two to four whole sentences of the mail, in its order.
 
-A sentence's worth is its TextRank score, lifted where it opens the mail or its section, shares words with the subject and
-has a readable length; lowered where it leans on a sentence before it, addresses the reader or asks. Sentences that
-repeat a chosen one are passed over.
+A sentence's worth is its TextRank score, lifted where it opens the mail or its section, shares words with the
+subject and has a readable length; lowered where it leans on a sentence before it, addresses the reader or asks.
+Sentences that repeat a chosen one are passed over.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from tournee.integrations.local.analyser.layout import Block, BlockKind, clean_l
 from tournee.integrations.local.analyser.lexicon import Lexicon, read_boilerplate, stem_word
 from tournee.integrations.local.analyser.ranking import Vector, measure_similarity, rank_by_walk, weigh_stems
 from tournee.integrations.local.analyser.sentences import MAX_SENTENCE_CHARACTERS, Sentence, list_candidates
+from tournee.integrations.local.analyser.title import cut_at_word
 from tournee.integrations.local.analyser.words import find_words, list_stems
 
 MAX_SUMMARY_CHARACTERS = 500
@@ -31,6 +32,8 @@ _MANY_HEADLINES = 5
 
 def summarise(blocks: Sequence[Block], subject: str, lexicon: Lexicon) -> str:
     """A summary of at most `MAX_SUMMARY_CHARACTERS`; the headlines of a mail without sentences; else empty."""
+    if not blocks:
+        return ""
     candidates = list_candidates(blocks, lexicon, MAX_CANDIDATES)
     if not candidates:
         return _join_headlines(blocks, subject)
@@ -47,6 +50,11 @@ def summarise(blocks: Sequence[Block], subject: str, lexicon: Lexicon) -> str:
     if len(summary) < _MEAGRE_CHARACTERS and count_headlines(blocks) >= _MANY_HEADLINES:
         return _join_headlines(blocks, subject) or summary
     return summary
+
+
+def quote_beginning(text: str) -> str:
+    """The beginning of a text that has neither sentences nor headlines; empty only for one without visible text."""
+    return cut_at_word(clean_line(text) or text.strip(), MAX_SUMMARY_CHARACTERS)
 
 
 def _weigh_sentence(
@@ -138,6 +146,7 @@ def _is_headline(block: Block) -> bool:
 
 
 def count_headlines(blocks: Sequence[Block]) -> int:
+    """How many blocks could stand in a summary made of headlines."""
     return sum(map(_is_headline, blocks))
 
 

@@ -1,8 +1,8 @@
 """Topics: the few words and phrases that a mail is about, in the form the mail writes them.
 
-Candidates are runs of one to three words that carry meaning (as in RAKE); they are counted by stem, so that `Paket` and
-`Pakete` are one. What appears in the subject, in headings and in several places counts more (as in YAKE). Without a
-grammar, nouns are told by what stands before them, and in German by their capital.
+Candidates are runs of one to three words that carry meaning (as in RAKE); they are counted by stem, so that `Paket`
+and `Pakete` are one. What appears in the subject, in headings and in several places counts more (as in YAKE).
+Without a grammar, nouns are told by what stands before them, and in German by their capital.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Words: how a text is taken apart into them.
 
-One rule for all the analyser: a word is a run of letters and digits that begins with a letter, with inner apostrophes, hyphens
-and the signs of technical names (`C++`, `node.js`). Elided articles (`l'équipe`, `dell'anno`) are taken off.
+One rule for all the analyser: a word is a run of letters and digits that begins with a letter, with inner
+apostrophes, hyphens and the signs of technical names (`C++`, `node.js`). Elided articles (`l'équipe`, `dell'anno`)
+are taken off.
 """
 
 from __future__ import annotations
