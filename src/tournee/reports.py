@@ -42,10 +42,8 @@ class ImportOrder:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What became of everything that was imported.
-
-    `messages = newsletters + confirmations + others + unparsable` and
-    `newsletters = analysed + cache_hits + invalid`. `duplicates` and `not_mail` are files outside `messages`.
+    """What became of everything that was imported: `messages = newsletters + confirmations + others + unparsable`
+    and `newsletters = analysed + cache_hits + invalid`. `duplicates` and `not_mail` are files outside `messages`.
     """
 
     messages: int = 0
@@ -79,8 +77,7 @@ class ImportSummary:
 class JobFilter:
     """Which jobs: all that is given must match.
 
-    `error` is a part of the last error's class or message; `before` and `after` bound the creation, for dead
-    letters the death.
+    `error`: a part of the last error. `before`, `after`: bound the creation, for dead letters the death.
     """
 
     ids: Sequence[int] = ()

@@ -44,9 +44,16 @@ def start(*words: str) -> subprocess.Popen[str]:
     )
 
 
+HELP = f"""\
+import sys
+from tournee.cli.main import main
+main(["--help"])
+print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+
+
 def test_help_imports_nothing_heavy() -> None:
-    script = f"import sys; from tournee.cli.main import main; main(['--help']); print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
-    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    finished = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "Usage: tournee" in finished.stdout
     assert finished.stderr.strip() == ""
 
