@@ -55,6 +55,7 @@ class BullmqBroker:
         self._pipeline = Pipeline(self._pipelines, self._library)
         self._renewal = Pipeline(self._renewals, self._library)
         self._lanes: dict[QueueName, Lane] = {}
+        self._closed = False
 
     async def check(self) -> None:
         """Connect, and raise `BrokerMisconfigured` with what to do for a server that can't serve."""
@@ -66,6 +67,7 @@ class BullmqBroker:
 
     async def close(self) -> None:
         """Close every connection; calls under way end with `BrokerUnavailable`."""
+        self._closed = True
         for channel in (self._pipelines, self._renewals, *(lane.blocking for lane in self._lanes.values())):
             await channel.close()
 
@@ -186,6 +188,8 @@ class BullmqBroker:
     def _find_lane(self, queue: QueueName) -> Lane:
         lane = self._lanes.get(queue)
         if lane is None:
+            if self._closed:
+                raise BrokerUnavailable("the broker is closed")
             settings = self._settings
             layout = make_layout(settings.prefix, queue)
             name = make_client_name(settings.prefix, queue, settings.worker_name)
