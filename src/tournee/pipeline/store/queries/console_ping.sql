@@ -1,0 +1,2 @@
+-- Does PostgreSQL answer? For readiness; returns 1.
+SELECT 1

@@ -1,0 +1,263 @@
+"""What the JSON API answers: its own shapes, apart from those of the stores, so that a store can change without it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Problem(BaseModel):
+    """Every refusal: one clear sentence."""
+
+    error: str
+
+
+class RedisDepth(_Row):
+    waiting: int
+    active: int
+    failed: int
+    completed: int
+    epoch: int | None
+
+
+class QueueReport(BaseModel):
+    """A queue, ledger and Redis side by side; `redis` and `drift` are null while Redis is away."""
+
+    queue: str
+    priority: str
+    provider: str | None
+    paused: bool
+    breaker: str
+    pending: int
+    scheduled: int
+    queued: int
+    running: int
+    completed: int
+    dead: int
+    cancelled: int
+    oldest_pending_at: datetime | None
+    epoch: int
+    redis: RedisDepth | None
+    drift: int | None
+    finished_per_second: float
+
+
+class WorkerReport(_Row):
+    id: str
+    name: str
+    host: str
+    pid: int
+    queues: dict[str, Any]
+    started_at: datetime
+    silent_seconds: float
+    stopping: bool
+    alive: bool = True
+
+
+class ProviderReport(_Row):
+    name: str
+    state: str
+    failures: int
+    reason: str | None
+    retry_at: datetime | None
+
+
+class MailboxReport(_Row):
+    id: int
+    name: str
+    source: str
+    connected: bool
+    last_push_at: datetime | None
+    last_synced_at: datetime | None
+    last_error: str | None
+
+
+class TotalsReport(_Row):
+    classes: dict[str, int]
+    states: dict[str, int]
+    cache_hits: int
+    delivered: int
+    analyses: int
+    tokens_in: int
+    tokens_out: int
+    cost_microcents: int
+
+
+class StatusReport(BaseModel):
+    """Everything at a glance; `database` and `redis` are `up` or `down`."""
+
+    at: datetime
+    database: str
+    redis: str
+    queues: list[QueueReport]
+    dead_letters: int
+    dead_letters_projected: int | None
+    workers: list[WorkerReport]
+    providers: list[ProviderReport]
+    mailboxes: list[MailboxReport]
+    totals: TotalsReport | None
+
+
+class JobReport(_Row):
+    id: int
+    queue: str
+    key: str
+    kind: str
+    tenant: str
+    state: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    crashes: int
+    outages: int
+    dispatch: int
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_class: str | None
+    error: str | None
+
+
+class AttemptReport(_Row):
+    lease: int
+    worker: str | None
+    started_at: datetime | None
+    finished_at: datetime
+    outcome: str
+    error_class: str
+    message: str
+    stack: str
+
+
+class AuditReport(_Row):
+    at: datetime
+    actor: str
+    action: str
+    reason: str
+
+
+class JobDetailReport(_Row):
+    id: int
+    queue: str
+    key: str
+    kind: str
+    version: int
+    payload: dict[str, Any]
+    tenant: str
+    priority: int
+    state: str
+    attempt: int
+    max_attempts: int
+    crashes: int
+    outages: int
+    snoozes: int
+    dispatch: int
+    lease: int
+    worker: str | None
+    run_at: datetime
+    created_at: datetime
+    dispatched_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    trace_context: str | None
+    newsletter_id: int | None
+    attempts: list[AttemptReport]
+    audits: list[AuditReport]
+
+
+class DeadReport(_Row):
+    id: int
+    queue: str
+    key: str
+    kind: str
+    tenant: str
+    attempt: int
+    max_attempts: int
+    crashes: int
+    created_at: datetime
+    died_at: datetime
+    error_class: str | None
+    error: str | None
+    newsletter_id: int | None
+    subject: str | None
+
+
+class NewsletterReport(_Row):
+    id: int
+    mailbox: str
+    subject: str
+    from_name: str
+    from_address: str
+    received_at: datetime
+    state: str
+    language: str
+    title: str | None
+    summary: str | None
+    topics: list[str] | None
+    cache_hit: bool | None
+    invalid_reason: str | None
+    stored_at: datetime
+    analysed_at: datetime | None
+    indexed_at: datetime | None
+    delivered_at: datetime | None
+    deliveries_planned: int
+    deliveries_sent: int
+    deliveries_failed: int
+
+
+class Hit(_Row):
+    """`snippet` is plain text; what matched stands between U+E000 and U+E001."""
+
+    newsletter_id: int
+    title: str
+    sender: str
+    snippet: str
+    language: str
+    sent_at: datetime | None
+    rank: float
+
+
+class SearchReport(_Row):
+    hits: list[Hit]
+    total: int
+    corrected: str | None
+
+
+class Act(BaseModel):
+    """What to act upon, and why; the reason goes to the audit log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_ids: list[int] = Field(min_length=1, max_length=1000)
+    reason: str = Field("", max_length=500)
+
+
+class Why(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field("", max_length=500)
+
+
+class Acted(BaseModel):
+    """Which jobs were changed; those that were not in a state to be changed are missing."""
+
+    job_ids: list[int]
+
+
+class Health(BaseModel):
+    status: str
+
+
+class Readiness(BaseModel):
+    """`ready`, or which part doesn't answer."""
+
+    status: str
+    database: str
+    redis: str

@@ -1,0 +1,1 @@
+"""The console: HTML for the operator, live through server-sent events, in English and French."""
