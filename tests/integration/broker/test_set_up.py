@@ -5,9 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from redis import exceptions
 
 from tests.support.broker import QUEUE, Client, MakeBroker, make_job, wait_until
 from tournee.engine.bullmq.broker import BullmqBroker
+from tournee.engine.bullmq.faults import explain_fault
 from tournee.engine.bullmq.server import verify_server
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
@@ -90,6 +92,23 @@ async def test_nobody_listening_is_unavailable_and_not_a_fault_of_the_set_up(mak
 
     with pytest.raises(BrokerUnavailable, match="not reachable"):
         await broker.check()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), "can't save to disk"),
+        (exceptions.BusyLoadingError("Redis is loading the dataset in memory"), "loading its data set"),
+        (exceptions.ResponseError("BUSY Redis is busy running a script"), "busy with a long script"),
+        (exceptions.ResponseError("ERR in script: -OOM command not allowed"), "out of memory"),
+        (exceptions.ConnectionError("max number of clients reached"), "max number of clients"),
+        (exceptions.NoPermissionError("this user has no permissions"), "lacks a permission"),
+        (TimeoutError(), "did not answer in time"),
+    ],
+)
+def test_a_fault_is_explained_in_one_line(error: Exception, words: str) -> None:
+    assert words in explain_fault(error)
+    assert "\n" not in explain_fault(error)
 
 
 async def test_a_urls_options_bring_no_retries_and_no_time_outs_back(

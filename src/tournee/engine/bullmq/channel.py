@@ -71,13 +71,21 @@ class Channel:
             raise BrokerUnavailable("the broker is closed")
         connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(b"".join(commands), check_health=False)
+            await _send_packed(connection, b"".join(commands))
             return [await _read_reply(connection) for _ in commands]
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
         finally:
             await self._pool.release(connection)
+
+
+async def _send_packed(connection: AbstractConnection, packed: bytes) -> None:
+    try:
+        await connection.send_packed_command(packed, check_health=False)
+    except RuntimeError as error:
+        # uvloop's answer to a write on a transport that was closed meanwhile.
+        raise ConnectionError(str(error)) from error
 
 
 async def _read_reply(connection: AbstractConnection) -> Reply:
