@@ -65,7 +65,9 @@ def require_external_servers() -> None:
     # Run level 1 keeps the packages' own services from being started.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
-        done = subprocess.run(["apt-get", "-q", *arguments], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            ["apt-get", "-q", *arguments], env=environment, check=False, capture_output=True, text=True
+        )
         if done.returncode != 0:
             raise ExternalServersMissing(f"{names} could not be installed: {done.stderr.strip()[-300:]}")
 
@@ -95,11 +97,14 @@ class ExternalPair:
         own_folder(home, self._account)
         password_file = self._folder / "password"
         password_file.write_text(admin_password, encoding="ascii")
-        initdb = [POSTGRESQL_BIN / "initdb", "-D", home / "data", "-U", "postgres", "-E", "UTF8", "-N"]
-        await self._run([*initdb, "--auth=scram-sha-256", f"--pwfile={password_file}", "--locale=C.UTF-8"])
+        initdb = f"{POSTGRESQL_BIN}/initdb"
+        where = ("-D", str(home / "data"))
+        encoding = ("--encoding=UTF8", "--locale=C.UTF-8")
+        access = ("-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}")
+        await self._run([initdb, *where, *encoding, *access, "--no-sync"])
         options = {"listen_addresses": LOOPBACK, "port": port, "unix_socket_directories": "", "fsync": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        await self._spawn([POSTGRESQL_BIN / "postgres", "-D", home / "data", *settings], signal.SIGINT)
+        await self._spawn([f"{POSTGRESQL_BIN}/postgres", *where, *settings], signal.SIGINT)
         admin = await self._connect(f"postgresql://postgres:{admin_password}@{LOOPBACK}:{port}/postgres")
         try:
             await admin.execute(f"CREATE ROLE tournee LOGIN PASSWORD '{password}'")
@@ -115,12 +120,12 @@ class ExternalPair:
         program = find_redis()
         assert program is not None
         settings = f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\ndir "{home}"\nappendonly yes\nsave ""\n'
-        await self._spawn([program, "-"], signal.SIGTERM, settings.encode())
+        await self._spawn([str(program), "-"], signal.SIGTERM, settings.encode())
         url = f"redis://:{password}@{LOOPBACK}:{port}/0"
         async with asyncio.timeout(_READY_SECONDS), redis.asyncio.Redis.from_url(url) as client:
             while True:
                 with suppress(redis.exceptions.ConnectionError):
-                    await client.ping()
+                    await client.get("any")
                     return url
                 await asyncio.sleep(0.02)
 
@@ -131,13 +136,13 @@ class ExternalPair:
                     return await asyncpg.connect(url)
                 await asyncio.sleep(0.02)
 
-    async def _run(self, arguments: Sequence[str | Path]) -> None:
+    async def _run(self, arguments: Sequence[str]) -> None:
         with self._log.open("ab") as output:
             child = ChildProcess.spawn(Command(arguments, self._account, environment=_ENVIRONMENT), output.fileno())
         if await child.wait() != 0:
             raise RuntimeError(f"{arguments[0]} failed: {self._log.read_text(encoding='utf-8')[-500:]}")
 
-    async def _spawn(self, arguments: Sequence[str | Path], stop_signal: int, stdin: bytes = b"") -> None:
+    async def _spawn(self, arguments: Sequence[str], stop_signal: int, stdin: bytes = b"") -> None:
         command = Command(arguments, self._account, stop_signal, stdin, environment=_ENVIRONMENT)
         with self._log.open("ab") as output:
             child = ChildProcess.spawn(command, output.fileno())

@@ -17,7 +17,7 @@ import asyncpg
 import redis
 
 from tests.support.folders import open_folder
-from tournee.embedded import EmbeddedServers, PostgresqlServer, ServersConfig, ValkeyServer
+from tournee.embedded import Addresses, EmbeddedServers, PostgresqlServer, ServersConfig, ValkeyServer
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ class SessionServers:
     @property
     def valkey(self) -> ValkeyServer:
         return self._embedded.valkey
+
+    @property
+    def addresses(self) -> Addresses:
+        return self._embedded.addresses
 
     def start(self) -> None:
         self._run(self._embedded.start())

@@ -69,7 +69,7 @@ def write_owned(path: Path, text: str, account: Account | None) -> None:
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         if account:
             os.fchown(descriptor, account.uid, account.gid)
         file.write(text)
@@ -81,7 +81,7 @@ def write_owned(path: Path, text: str, account: Account | None) -> None:
 def _ask_as(account: Account, arguments: Sequence[str]) -> str:
     """Run a short program as `account` and return what it printed."""
     reader, writer = os.pipe()
-    with open(reader, encoding="utf-8", errors="surrogateescape") as answer:
+    with os.fdopen(reader, encoding="utf-8", errors="surrogateescape") as answer:
         try:
             child = ChildProcess.spawn(Command(arguments, account), writer)
         finally:
@@ -89,7 +89,10 @@ def _ask_as(account: Account, arguments: Sequence[str]) -> str:
         text = answer.read()
     code = child.reap()
     if code != 0:
-        raise SetupError(f"a program could not be run as {account.name}: {text.strip()}")
+        raise SetupError(
+            f"root's servers run as {account.name}, which is not possible here ({text.strip()}): "
+            "start Tournée as another user than root"
+        )
     return text
 
 

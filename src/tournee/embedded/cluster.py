@@ -67,7 +67,7 @@ class Cluster:
             written = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         except FileNotFoundError:
             raise SetupError(f"{self.data} holds no PostgreSQL data: move it away and start again") from None
-        ours = server_version.split(".")[0]
+        ours = server_version.split(".", maxsplit=1)[0]
         if written != ours:
             raise SetupError(
                 f"{self.data} was written by PostgreSQL {written}, this is PostgreSQL {ours}: dump it with the Tournée "

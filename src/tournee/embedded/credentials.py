@@ -43,7 +43,7 @@ def save_credentials(path: Path, credentials: Credentials) -> None:
     """Replace the file in one step; a crash leaves the old one or the new one."""
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(credentials), file)
         file.flush()
         os.fsync(descriptor)

@@ -22,7 +22,7 @@ from tournee.kit import ports
 from tournee.kit.child import ChildProcess, Command
 
 _POLL_SECONDS = 0.02
-_WATCH_SECONDS = 0.1
+_PAUSE_SECONDS = 0.1
 _MOVES = 8
 """How many other ports a first start tries when each is snatched before the server binds it."""
 _RETRY_SECONDS = 5.0
@@ -59,6 +59,10 @@ class Server(ABC):
         return self._child.pid if self._child is not None and self._child.returncode is None else None
 
     @property
+    def is_running(self) -> bool:
+        return self.pid is not None
+
+    @property
     def port(self) -> int:
         """The port on 127.0.0.1, fixed by the first start."""
         if self._port is None:
@@ -68,7 +72,7 @@ class Server(ABC):
     @property
     def died(self) -> bool:
         """True while the server is down although nobody asked it to stop."""
-        return self._wanted and self.pid is None and not self._turn.locked()
+        return self._wanted and not self.is_running and not self._turn.locked()
 
     @property
     @abstractmethod
@@ -81,7 +85,7 @@ class Server(ABC):
         Cancelling leaves no process behind.
         """
         async with self._turn:
-            if self.pid is None:
+            if not self.is_running:
                 await self._start()
 
     async def stop(self) -> None:
@@ -102,11 +106,6 @@ class Server(ABC):
             if self._child is not None:
                 self._child.send_signal(signal.SIGKILL)
                 await self._child.wait()
-
-    async def wait_died(self) -> None:
-        """Return within a tenth of a second after the server ended without being asked to."""
-        while not self.died:
-            await asyncio.sleep(_WATCH_SECONDS)
 
     @abstractmethod
     async def _prepare(self, credentials: Credentials, fresh: bool) -> None:
@@ -159,7 +158,7 @@ class Server(ABC):
                 moves += 1
                 port = ports.find_free_port()
             elif (taken or passing) and time.monotonic() < deadline:
-                await asyncio.sleep(_WATCH_SECONDS)
+                await asyncio.sleep(_PAUSE_SECONDS)
             elif not recovered and self._recover(lines):
                 recovered = True
             else:

@@ -8,12 +8,13 @@ binds it must be ready to lose the race and ask again.
 from __future__ import annotations
 
 import errno
-import random
+import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 20000
 HIGHEST_PORT = 32767
+_RANGE = range(LOWEST_PORT, HIGHEST_PORT + 1)
 _TRIES = 200
 
 
@@ -39,7 +40,7 @@ def find_free_port(preferred: int | None = None) -> int:
     if preferred is not None and is_port_free(preferred):
         return preferred
     for _ in range(_TRIES):
-        port = random.randint(LOWEST_PORT, HIGHEST_PORT)
+        port = secrets.choice(_RANGE)
         if is_port_free(port):
             return port
     raise NoFreePort(f"no free port between {LOWEST_PORT} and {HIGHEST_PORT} on {LOOPBACK}")

@@ -14,6 +14,8 @@ Linux only: elsewhere a killed launcher leaves its children, and the next launch
 
 from __future__ import annotations
 
+# All of ctypes is loaded before the change of user, who may be unable to read Python's own folder.
+import ctypes
 import os
 import sys
 
@@ -35,8 +37,6 @@ def die_with_parent(parent_pid: int, death_signal: int) -> None:
     """
     if sys.platform != "linux":
         return
-    import ctypes
-
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -55,16 +55,14 @@ def main(arguments: list[str]) -> int:
     """Become the program named in `arguments`; returns only if that failed."""
     parent_pid, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
     program = arguments[4:]
-    import ctypes  # noqa: F401  # Loaded now: the new user may be unable to read Python's own folder.
-
     try:
         if uid >= 0:
             become_user(uid, gid)
         os.umask(0o077)
         die_with_parent(parent_pid, death_signal)
-        os.execv(program[0], program)
+        os.execv(program[0], program)  # noqa: S606  # Becoming another program is what this file is for.
     except (OSError, ParentGone) as error:
-        print(f"FATAL: {program[0]} was not started: {error}", file=sys.stderr)
+        sys.stderr.write(f"FATAL: {program[0]} was not started: {error}\n")
     return CANNOT_START
 
 
