@@ -26,20 +26,22 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tournee.kit.errors import SetupError
+
 PREFIX = "TOURNEE_"
 
 QUEUES = ("fetchEmails", "processMails", "indexNews", "sendNotifications")
 """The work queues whose numbers can be set one by one."""
 
-DEFAULT_CONCURRENCY = {"fetchEmails": 4, "processMails": 8, "indexNews": 2, "sendNotifications": 8}
+DEFAULT_CONCURRENCY = {"fetchEmails": 4, "processMails": 8, "indexNews": 50, "sendNotifications": 8}
 DEFAULT_MAX_ATTEMPTS = dict.fromkeys(QUEUES, 3)
 
 OUTSIDE_SETTINGS = ("CORPUS", "SPECS", "CHROMIUM")
 """Variables of the same prefix that the tests and the set-up read, and that are no settings of the program."""
 
 
-class SetupIncomplete(Exception):
-    """Something that the program needs is missing or wrong on this machine. The message says what to do about it."""
+SetupIncomplete = SetupError
+"""Something that the program needs is missing or wrong on this machine. The message says what to do about it."""
 
 
 class SettingsError(SetupIncomplete):
@@ -148,6 +150,7 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(10.0, ge=0, le=600, description="seconds from 0 to 600")
 
     analyser: Literal["embedded"] = Field("embedded", description="embedded")
+    worker_processes: int = Field(2, ge=1, le=64, description="a number of processes from 1 to 64")
     reader_processes: int = Field(2, ge=1, le=64, description="a number of processes from 1 to 64")
     message_seconds: float = Field(20.0, ge=1, le=600, description="seconds from 1 to 600")
     message_memory_mib: int = Field(1024, ge=128, le=65536, description="mebibytes from 128 to 65536")

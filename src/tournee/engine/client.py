@@ -210,18 +210,21 @@ class Engine:
 
     # --- look
 
-    async def read_status(self) -> Sequence[QueueOverview]:
-        """Every queue, ledger and Redis side by side. Counts of finished jobs are as old as they are dear to read."""
-        live = await self.store.read_status(finished=False)
+    async def read_ledger(self) -> Sequence[QueueStatus]:
+        """Every queue as the ledger sees it. Counts of finished jobs are as old as they are dear to read."""
         finished = await self._read_finished()
-        depths = await self._read_depths([status.queue for status in live])
-        merged: list[QueueOverview] = []
-        for status in live:
-            kept = finished.get(status.queue)
-            if kept is not None:
-                status = replace(status, completed=kept.completed, cancelled=kept.cancelled)
-            merged.append(QueueOverview(status, depths.get(status.queue)))
-        return merged
+        return [
+            replace(status, completed=kept.completed, cancelled=kept.cancelled)
+            if (kept := finished.get(status.queue)) is not None
+            else status
+            for status in await self.store.read_status(finished=False)
+        ]
+
+    async def read_status(self) -> Sequence[QueueOverview]:
+        """Every queue, ledger and Redis side by side."""
+        ledger = await self.read_ledger()
+        depths = await self._read_depths([status.queue for status in ledger])
+        return [QueueOverview(status, depths.get(status.queue)) for status in ledger]
 
     async def read_workers(self) -> Sequence[WorkerRow]:
         """The processes that announced themselves."""

@@ -237,6 +237,8 @@ class QueueDeclaration:
     name: QueueName
     priority: str = "medium"
     provider: str | None = None
+    max_attempts: int | None = None
+    """Attempts in all for new jobs of this queue; None: as their payload type says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,6 +526,10 @@ class JobQuery:
     states: Sequence[JobState] | None = None
     kind: str | None = None
     key: str | None = None
+    """A part of the key."""
+    tenant: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
     ids: Sequence[int] | None = None
     below_id: int | None = None
     limit: int = 50
@@ -534,7 +540,14 @@ class DeadQuery:
     """Which dead letters; None means any. The latest come first."""
 
     queue: QueueName | None = None
-    ids: Sequence[int] | None = None
+    kind: str | None = None
+    key: str | None = None
+    """A part of the key."""
+    tenant: str | None = None
     error: str | None = None
+    """A part of the last error's class or message."""
+    died_after: datetime | None = None
+    died_before: datetime | None = None
+    ids: Sequence[int] | None = None
     limit: int = 100
     offset: int = 0

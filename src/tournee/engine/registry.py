@@ -6,8 +6,8 @@ once, in ten lines for a new queue. Refuses two handlers for one kind.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 
@@ -64,6 +64,13 @@ class Registry:
         """Name a queue, its priority (`high`, `medium`) and the provider whose breaker guards it."""
         queue = QueueName(name)
         self._queues[queue] = QueueDeclaration(queue, priority, provider)
+
+    def set_max_attempts(self, numbers: Mapping[str, int]) -> None:
+        """Attempts in all, by queue, for jobs enqueued from now on; goes before what payload types say."""
+        for name, number in numbers.items():
+            queue = QueueName(name)
+            if queue in self._queues:
+                self._queues[queue] = replace(self._queues[queue], max_attempts=number)
 
     def add(self, payload_type: type[Payload], handler: Handler, **options: Unpack[HandlerOptions]) -> None:
         """Serve jobs of `payload_type` with `handler`. Raises ValueError for a kind that is served already."""

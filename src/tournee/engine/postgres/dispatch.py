@@ -32,6 +32,7 @@ class DispatchStore:
             [queue.name for queue in queues],
             [queue.priority for queue in queues],
             [queue.provider for queue in queues],
+            [queue.max_attempts for queue in queues],
         )
 
     async def read_gate(self, queue: QueueName) -> Gate:

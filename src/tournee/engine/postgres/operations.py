@@ -53,15 +53,22 @@ class OperationsStore:
     async def list_jobs(self, query: JobQuery) -> Sequence[JobRow]:
         """See the port."""
         states = list(query.states) if query.states is not None else None
+        chosen = (
+            query.queue,
+            states,
+            query.kind,
+            query.key,
+            query.tenant,
+            query.created_after,
+            query.created_before,
+            query.below_id,
+            query.limit,
+        )
         if states is not None and query.ids is None and set(states) <= LIVE:
-            rows = await self._session.fetch(
-                SQL.list_live_jobs, query.queue, states, query.kind, query.key, query.below_id, query.limit
-            )
+            rows = await self._session.fetch(SQL.list_live_jobs, *chosen)
         else:
             ids = list(query.ids) if query.ids is not None else None
-            rows = await self._session.fetch(
-                SQL.list_jobs, query.queue, states, query.kind, query.key, query.below_id, query.limit, ids
-            )
+            rows = await self._session.fetch(SQL.list_jobs, *chosen, ids)
         return [_to_job(row) for row in rows]
 
     async def find_jobs(self, keys: Sequence[tuple[str, str]]) -> Sequence[JobRow]:
@@ -81,10 +88,15 @@ class OperationsStore:
         rows = await self._session.fetch(
             SQL.list_dead,
             query.queue,
+            query.kind,
+            query.key,
+            query.tenant,
+            query.error,
+            query.died_after,
+            query.died_before,
+            list(query.ids) if query.ids is not None else None,
             query.limit,
             query.offset,
-            list(query.ids) if query.ids is not None else None,
-            query.error,
         )
         return [to_dead(row, Failure(row["error_class"], row["message"], row["stack"])) for row in rows]
 

@@ -288,6 +288,7 @@ class Mailbox:
     last_synced_at: datetime | None
     last_error: str | None
     owner: str
+    messages: int
 
 
 @dataclass(frozen=True, slots=True)

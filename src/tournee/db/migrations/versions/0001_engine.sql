@@ -24,6 +24,7 @@ CREATE TABLE engine.queues (
     name          text PRIMARY KEY,
     priority      text        NOT NULL DEFAULT 'medium',
     provider      text REFERENCES engine.providers (name),
+    max_attempts  smallint CHECK (max_attempts > 0),
     paused        boolean     NOT NULL DEFAULT false,
     epoch         bigint      NOT NULL DEFAULT 1,
     tenant_cursor text        NOT NULL DEFAULT '',

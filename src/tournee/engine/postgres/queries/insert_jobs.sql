@@ -1,7 +1,7 @@
 -- Inserts jobs whose (queue, key) is new, in the caller's transaction, and makes them dispatchable.
 -- Guard: ON CONFLICT (queue, key) DO NOTHING. Sorted, so that two callers of the same keys cannot deadlock.
 -- Arrays, one element a job: $1 queue, $2 key, $3 kind, $4 version, $5 payload, $6 tenant, $7 priority,
--- $8 run_at (null: now + delay), $9 delay, $10 max_attempts, $11 trace_context; $12 the ageing interval.
+-- $8 run_at (null: now + delay), $9 delay, $10 max_attempts (the queue's setting goes before), $11 trace_context; $12 the ageing interval.
 -- Returns queue, key and id of what was inserted.
 WITH input AS (
     SELECT *, coalesce(run_at, now() + delay) AS at
@@ -11,10 +11,11 @@ WITH input AS (
 ), inserted AS (
     INSERT INTO engine.jobs (queue, key, kind, version, payload, tenant, priority, run_at, rank, max_attempts,
                              trace_context)
-    SELECT queue, key, kind, version, payload, tenant, priority, at, at + priority * $12::interval, max_attempts,
-           trace_context
-    FROM input
-    ORDER BY queue, key
+    SELECT i.queue, i.key, i.kind, i.version, i.payload, i.tenant, i.priority, i.at, i.at + i.priority * $12::interval,
+           coalesce(q.max_attempts, i.max_attempts), i.trace_context
+    FROM input i
+    LEFT JOIN engine.queues q ON q.name = i.queue
+    ORDER BY i.queue, i.key
     ON CONFLICT (queue, key) DO NOTHING
     RETURNING id, queue, key, tenant, rank, run_at, priority
 ), made_ready AS (

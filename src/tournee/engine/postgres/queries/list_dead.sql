@@ -1,5 +1,6 @@
--- Dead letters, the latest first, each with its last recorded error.
--- $1 queue (null: all), $2 at most, $3 offset, $4 ids (null: all), $5 part of the error's text (null: any).
+-- Dead letters, the latest first, each with its last recorded error. Every filter may be null: any.
+-- $1 queue, $2 kind, $3 part of the key, $4 tenant, $5 part of the error's class or message, $6 died after,
+-- $7 died before, $8 ids, $9 at most, $10 offset.
 SELECT j.id, j.queue, j.key, j.kind, j.tenant, j.payload, j.attempt, j.crashes, j.dispatch, d.died_at, j.trace_context,
        coalesce(a.error_class, '') AS error_class, coalesce(a.message, '') AS message, coalesce(a.stack, '') AS stack
 FROM engine.dead d
@@ -8,7 +9,10 @@ LEFT JOIN LATERAL (
     SELECT error_class, message, stack FROM engine.job_attempts x
     WHERE x.job_id = j.id ORDER BY lease DESC LIMIT 1
 ) a ON true
-WHERE ($1::text IS NULL OR d.queue = $1) AND ($4::bigint[] IS NULL OR d.job_id = ANY ($4))
-  AND ($5::text IS NULL OR a.error_class ILIKE '%' || $5 || '%' OR a.message ILIKE '%' || $5 || '%')
+WHERE ($1::text IS NULL OR d.queue = $1) AND ($2::text IS NULL OR j.kind = $2)
+  AND ($3::text IS NULL OR strpos(j.key, $3) > 0) AND ($4::text IS NULL OR j.tenant = $4)
+  AND ($5::text IS NULL OR strpos(lower(a.error_class || ' ' || a.message), lower($5)) > 0)
+  AND ($6::timestamptz IS NULL OR d.died_at > $6) AND ($7::timestamptz IS NULL OR d.died_at < $7)
+  AND ($8::bigint[] IS NULL OR d.job_id = ANY ($8))
 ORDER BY d.died_at DESC, d.job_id DESC
-LIMIT $2 OFFSET $3
+LIMIT $9 OFFSET $10
