@@ -37,11 +37,14 @@ test: python ## set up and run the whole suite on each interpreter present
 
 check: python ## lint, format, types, import contracts, house rules
 	@$(PYTHON) requirements/install.py dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/tidy
+	@failed=""; \
+	try() { echo "$$*" >&2; "$(BIN)/$$@" || failed="$$failed $$1"; }; \
+	try ruff check . ; \
+	try ruff format --check . ; \
+	try mypy ; \
+	try lint-imports ; \
+	try python -m pytest -q -p no:cacheprovider tests/tidy ; \
+	if [ -n "$$failed" ]; then echo "check: failed:$$failed" >&2; exit 1; fi
 
 format: python ## let ruff mend what it can
 	@$(PYTHON) requirements/install.py dev

@@ -207,7 +207,7 @@ def fetch_uv(*, quiet: bool) -> Path | None:
         ]
         fetched = subprocess.run(command, capture_output=True, text=True, check=False, env=build_pip_environment())
         if fetched.returncode != 0:
-            report(f"uv could not be fetched: {last_line(fetched.stderr)}", quiet=quiet)
+            report(f"uv could not be fetched: {find_reason(fetched.stderr)}", quiet=quiet)
             return None
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
@@ -283,9 +283,9 @@ def link_project(venv: Path) -> None:
 
 
 def compile_bytecode(venv: Path) -> None:
-    """Compile what was installed, so that the first start is as fast as the second."""
+    """Compile what was installed and the project itself, so that the first start is as fast as the second."""
     jobs = str(os.cpu_count() or 1)
-    command = [str(venv / "bin" / "python"), "-m", "compileall", "-q", "-j", jobs, str(venv / "lib")]
+    command = [str(venv / "bin" / "python"), "-m", "compileall", "-q", "-j", jobs, str(venv / "lib"), str(ROOT / "src")]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
@@ -295,10 +295,10 @@ def run(command: list[str], complaint: str) -> None:
         raise SetupFailed(complaint)
 
 
-def last_line(text: str) -> str:
-    """The last line that says something."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no reason given"
+def find_reason(text: str) -> str:
+    """The first line that tells an error, else the last that says anything."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if "ERROR" in line), lines[-1] if lines else "no reason given")
 
 
 def report(line: str, *, quiet: bool) -> None:
