@@ -22,6 +22,7 @@ MAX_LINKS_READ = 400
 """Bounds the time; the longest issue of links in the corpus has about 300."""
 
 _WHY_CHARACTERS = 160
+_CONTEXT_CHARACTERS = 1_000
 _LOOK_AHEAD_BLOCKS = 80
 _MAX_ADDRESS_CHARACTERS = 2_048
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".css", ".ico", ".woff2")
@@ -121,7 +122,7 @@ def _explain(text: str, url: str, blocks: Sequence[Block], position: int | None)
     for before in range(position if is_address or not text else position - 1, max(-1, position - 4), -1):
         block = blocks[before]
         if block.kind is not BlockKind.FRAGMENT and block.text.strip() not in (text, url):
-            shown = clean_line(block.text.replace(url, "")).rstrip(" :<([")
+            shown = clean_line(block.text[:_CONTEXT_CHARACTERS].replace(url, "")).rstrip(" :<([")
             if len(shown) >= 12:
                 return cut_at_word(shown, _WHY_CHARACTERS), 1.2 + (block.kind is BlockKind.HEADING)
     return "", 0.0
@@ -131,5 +132,6 @@ def _find_context(text: str, blocks: Sequence[Block], position: int) -> str:
     """The part of the block around a link of one or two words, long enough to understand it."""
     block = blocks[position].text
     at = block.find(text)
-    start = max(block.rfind(". ", 0, at), block.rfind("! ", 0, at), block.rfind("? ", 0, at))
-    return cut_at_word(clean_line(block[start + 2 if start >= 0 else 0 :]), _WHY_CHARACTERS)
+    start = max(block.rfind(end, max(0, at - _CONTEXT_CHARACTERS), at) for end in (". ", "! ", "? "))
+    start = start + 2 if start >= 0 else 0
+    return cut_at_word(clean_line(block[start : start + _CONTEXT_CHARACTERS]), _WHY_CHARACTERS)

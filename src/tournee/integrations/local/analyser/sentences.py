@@ -63,7 +63,7 @@ def _is_boundary(text: str, start: int, match: re.Match[str], lexicon: Lexicon) 
     token = token_match[0].lstrip("(«„“\"'") if token_match else ""
     if token.casefold() in lexicon.abbreviations or token.casefold() in _LEGAL_ABBREVIATIONS:
         return False
-    if len(token) == 1 and token.isalpha() and token.isupper():
+    if len(token) == 1 and token.isalpha():
         return False
     if re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]", token):
         return False

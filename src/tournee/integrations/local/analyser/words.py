@@ -18,7 +18,7 @@ _ELISION = re.compile(
 )
 ELIDING_LANGUAGES = frozenset({"fr", "it", "ca"})
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]")
-_READABLE_RUN = re.compile(r"\S*\w\S*")
+_READABLE_RUN = re.compile(r"\w\S*")
 
 _ADDRESS = re.compile(
     r"(?:https?://|www\.)\S{1,2048}|\S{1,64}@\S{1,255}|(?<!\w)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}/\S{0,2048}|(?<!\S)/\S{1,255}"
