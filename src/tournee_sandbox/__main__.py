@@ -11,6 +11,7 @@ from tournee_sandbox.smtp.mail_store import FolderInUse
 
 
 def main() -> int:
+    """Run the command; answers its exit code."""
     parser = argparse.ArgumentParser(prog="tournee_sandbox", description="Simulators for Tournée, on 127.0.0.1 only.")
     parser.add_argument(
         "--home",
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         return run_until_ended(arguments.home, arguments.seed, arguments.json, arguments.parent)
     except (FolderInUse, OSError) as error:
-        print(f"tournee_sandbox: {error}", file=sys.stderr)
+        sys.stderr.write(f"tournee_sandbox: {error}\n")
         return 3
 
 

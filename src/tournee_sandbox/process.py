@@ -1,8 +1,8 @@
 """The sandbox as a process of its own: ends with its parent, and on SIGTERM or SIGINT.
 
 On Linux the kernel is asked to send SIGTERM when the parent dies. The kernel means the thread that started this
-process: a parent that starts it from a thread keeps that thread alive. Elsewhere the parent's id is looked at every
-second.
+process: a parent that starts it from a thread keeps that thread alive. Everywhere the parent's id is looked at every
+second, too.
 """
 
 from __future__ import annotations
@@ -39,15 +39,13 @@ async def _serve(home: Path, seed: int, as_json: bool, parent: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     async with Sandbox(home, seed) as sandbox:
-        print(_describe_addresses(sandbox, as_json), flush=True)
+        sys.stdout.write(_describe_addresses(sandbox, as_json) + "\n")
+        sys.stdout.flush()
         await _wait_for_end(ended, parent)
     return 0
 
 
 async def _wait_for_end(ended: asyncio.Event, parent: int) -> None:
-    if sys.platform == "linux":
-        await ended.wait()
-        return
     while not ended.is_set() and os.getppid() == parent:
         try:
             await asyncio.wait_for(ended.wait(), PARENT_LOOKED_AT_SECONDS)

@@ -37,6 +37,7 @@ padding:.3rem .8rem .3rem 0;vertical-align:top}}</style><h1>Received by the sand
 
 
 def build_control(store: MailStore, plan: FaultPlan) -> Starlette:
+    """The application that reads `store` and steers `plan`."""
     control = _Control(store, plan)
     return Starlette(
         routes=[

@@ -30,7 +30,7 @@ class MailHandler:
         self._plan = plan
         self._ended = ended
 
-    async def handle_MAIL(
+    async def handle_MAIL(  # noqa: N802 - a hook is found by the command's name
         self,
         server: SMTP,
         session: Session,
@@ -47,7 +47,7 @@ class MailHandler:
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802 - as above
         self,
         server: SMTP,
         session: Session,
@@ -62,7 +62,9 @@ class MailHandler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802 - as above
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         raw = envelope.original_content or b""
         message_id = str(BytesHeaderParser().parsebytes(raw)["Message-ID"])
         fault = self._plan.take("data", message_id, envelope.rcpt_tos)

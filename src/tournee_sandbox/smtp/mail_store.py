@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -130,8 +131,7 @@ class MailStore:
         lines = b"".join(json.dumps(asdict(mail)).encode() + b"\n" for mail in mails)
         end = self._list.seek(0, os.SEEK_END)
         try:
-            if self._list.write(lines) != len(lines):
-                raise OSError(f"{self._list.name!r} could not be written whole")
+            _write_whole(self._list, lines)
             os.fsync(self._list.fileno())
         except OSError:
             self._list.truncate(end)  # No torn line may stay in the middle.
@@ -161,7 +161,7 @@ def _read_header(headers: Message, name: str) -> str | None:
     value = " ".join(str(headers[name]).split())
     try:
         return str(make_header(decode_header(value)))
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, HeaderParseError):
         return value
 
 
@@ -170,6 +170,11 @@ def _settle_failed(together: Sequence[_Waiting], error: OSError) -> None:
         if not waiting.stored.done():
             waiting.stored.set_exception(error)
             waiting.stored.exception()  # Marks it as seen: the client that waited may be gone.
+
+
+def _write_whole(handle: FileIO, content: bytes) -> None:
+    if handle.write(content) != len(content):
+        raise OSError(f"{handle.name!r} could not be written whole")
 
 
 def _flush_folder(folder: Path) -> None:

@@ -82,6 +82,10 @@ class SmtpSimulator:
             "control": self._control.url,
         }
 
+    def count_connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._connections)
+
     def _meet_connection(self) -> asyncio.Protocol:
         fault = self.plan.take("connect", "connection")
         if fault is not None:

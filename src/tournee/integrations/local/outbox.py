@@ -7,7 +7,6 @@ one that was read meanwhile (moved to `cur`) is left alone. Folders are 0700, fi
 from __future__ import annotations
 
 import asyncio
-import glob
 import hashlib
 import os
 from collections.abc import Callable
@@ -56,7 +55,7 @@ class OutboxMailer:
     def _write(self, name: str, content: bytes) -> None:
         for folder in (self._folder, *(self._folder / part for part in ("tmp", "new", "cur"))):
             folder.mkdir(mode=0o700, parents=folder == self._folder, exist_ok=True)
-        if glob.glob(f"{name}:*", root_dir=self._folder / "cur") or (self._folder / "cur" / name).exists():
+        if any((self._folder / "cur").glob(f"{name}*")):
             return
         # Two sends of one mail at once write two files and rename both: the later one stays.
         temporary = self._folder / "tmp" / f"{name}.{os.getpid()}.{os.urandom(6).hex()}"

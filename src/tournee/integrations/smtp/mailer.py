@@ -106,13 +106,8 @@ class SmtpMailer:
         return client
 
     async def _name_sender(self, client: SMTP, mail: WireMail) -> None:
-        options = [f"SIZE={len(mail.content)}"] if client.supports_extension("size") else []
         try:
-            if not mail.recipient.isascii():
-                if not client.supports_extension("smtputf8"):
-                    raise Rejected(f"the mail server cannot reach an address outside ASCII: {mail.recipient!r}")
-                options += ["SMTPUTF8", "BODY=8BITMIME"]
-            await client.mail(mail.sender, options=options, encoding="utf-8")
+            await client.mail(mail.sender, options=_choose_options(client, mail), encoding="utf-8")
         except BaseException:
             client.close()
             raise
@@ -125,3 +120,12 @@ class SmtpMailer:
                 self._connections.keep(client)
                 return
         client.close()
+
+
+def _choose_options(client: SMTP, mail: WireMail) -> list[str]:
+    options = [f"SIZE={len(mail.content)}"] if client.supports_extension("size") else []
+    if mail.recipient.isascii():
+        return options
+    if not client.supports_extension("smtputf8"):
+        raise Rejected(f"the mail server cannot reach an address outside ASCII: {mail.recipient!r}")
+    return [*options, "SMTPUTF8", "BODY=8BITMIME"]
