@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 from tournee.embedded.account import write_owned
@@ -25,6 +26,9 @@ SUPERUSER = "postgres"
 
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 """All that PostgreSQL sees of the environment: no PG* variable of ours can change what it does."""
+
+# One call for the whole file system, instead of one for each of a thousand files: 0.05 s for 3 s on a busy disk.
+_SYNC_METHOD = ("--sync-method=syncfs",) if sys.platform == "linux" else ()
 
 _HBA = """\
 # Written by Tournée at each start.
@@ -51,7 +55,7 @@ class Cluster:
         await self._run_statements(self._draft, [f"CREATE ROLE {OWNER} LOGIN", *_set_passwords(passwords)])
         await self._run_statements(self._draft, [f"CREATE DATABASE {DATABASE} OWNER {OWNER}"])
         if durable:
-            await self._run(self._programs["initdb"], "-D", self._draft, "--sync-only")
+            await self._run(self._programs["initdb"], "-D", self._draft, "--sync-only", *_SYNC_METHOD)
         self._draft.rename(self.data)
         if durable:
             _sync_folder(self.data.parent)

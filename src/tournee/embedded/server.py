@@ -170,11 +170,8 @@ class Server(ABC):
             child = ChildProcess.spawn(self._build_command(port, credentials), output)
         try:
             async with asyncio.timeout(self.ready_seconds):
-                while child.returncode is None:
-                    if await self._is_ready(child.pid, port, credentials):
-                        self._child = child
-                        return True
-                    await asyncio.sleep(_POLL_SECONDS)
+                if await self._await_ready(child, port, credentials):
+                    self._child = child
         except TimeoutError:
             raise ServerStartFailed(
                 f"{self.title} was not ready after {self.ready_seconds:.0f} s: see {self.log.path}, then start again"
@@ -182,6 +179,14 @@ class Server(ABC):
         finally:
             if self._child is not child:
                 await child.stop([])
+        return self._child is child
+
+    async def _await_ready(self, child: ChildProcess, port: int, credentials: Credentials) -> bool:
+        """Return True once it is ready, False if it ended before."""
+        while child.returncode is None:
+            if await self._is_ready(child.pid, port, credentials):
+                return True
+            await asyncio.sleep(_POLL_SECONDS)
         return False
 
     async def _stop(self, steps: Sequence[tuple[int, float]]) -> None:
