@@ -63,23 +63,23 @@ class Fetcher:
         self._finished: list[Finished] = []
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._busy = asyncio.Lock()
         self._hint = True
         self._stopping = False
 
     def finish(self, finished: Finished) -> None:
         """Tell BullMQ of a settled job with the next exchange."""
         self._finished.append(finished)
+        self._has_room.set()
         self._wake.set()
 
-    def stop_fetching(self) -> None:
-        """Finish what is finished, fetch nothing more."""
+    async def stop_fetching(self) -> None:
+        """Fetch nothing more; returns when a fetch under way has been claimed, so that nothing of it is left behind."""
         self._stopping = True
         self._wake.set()
-
-    @property
-    def idle(self) -> bool:
-        """Nothing waits to be told to BullMQ."""
-        return not self._finished
+        async with self._busy:
+            pass
 
     async def run(self) -> None:
         """Pump until cancelled. A store that is away is waited for."""
@@ -113,6 +113,10 @@ class Fetcher:
             if not self._finished and not (self._hint and self._room() > 0 and not self._stopping):
                 await self._wake.wait()
             return
+        async with self._busy:
+            await self._exchange(0 if self._stopping else fetch)
+
+    async def _exchange(self, fetch: int) -> None:
         finished, self._finished = self._finished, []
         try:
             fetched = await self._broker.exchange(self._settings.queue, finished, fetch, self._settings.token)
@@ -126,15 +130,13 @@ class Fetcher:
         if fetched:
             await self._take(fetched)
 
-    def make_room(self) -> None:
-        """A slot is free: look again whether there is something to fetch."""
-        self._wake.set()
-
     async def _take(self, fetched: Sequence[Fetched]) -> None:
         foreign = [entry.raw_id for entry in fetched if entry.id is None]
         if foreign:
             log.warning("discarded entries that no row accounts for", queue=self._settings.queue, ids=foreign[:10])
-            await self._broker.discard(self._settings.queue, foreign)
+            # The comparison finds them again; what came with them must be claimed now.
+            with suppress(BrokerUnavailable):
+                await self._broker.discard(self._settings.queue, foreign)
         tokens = {entry.id: entry.token for entry in fetched if entry.id is not None}
         claimed = await self._claim(list(tokens))
         for job in claimed:
@@ -178,16 +180,18 @@ class Fetcher:
         """Block on the marker while the queue is drained; wake the pump when something may be there."""
         while True:
             await self._drained.wait()
+            # The wait takes the marker away from other processes, so a full one must not have it.
+            while self._room() <= 0:
+                self._has_room.clear()
+                await self._has_room.wait()
             try:
-                found = await self._broker.wait_for_jobs(self._settings.queue, BLOCK_SECONDS)
+                await self._broker.wait_for_jobs(self._settings.queue, BLOCK_SECONDS)
             except BrokerUnavailable:
                 await asyncio.sleep(0.2)
-                # After an outage the marker may be gone with everything else: look without it.
-                found = True
-            if found:
-                self._drained.clear()
-                self._hint = True
-                self._wake.set()
+            # Also after a time-out or an outage: the marker may be gone with everything else, so look without it.
+            self._drained.clear()
+            self._hint = True
+            self._wake.set()
 
 
 def _without(ids: Sequence[DispatchId], claimed: Sequence[ClaimedJob]) -> list[DispatchId]:

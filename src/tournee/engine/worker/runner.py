@@ -82,8 +82,12 @@ class Runner:
 
     async def drain(self, until: float) -> None:
         """Fetch no more, wait for running handlers until the loop's time `until`, then cancel and release the rest."""
-        self._fetcher.stop_fetching()
         loop = asyncio.get_running_loop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.1, until - loop.time())):
+                await self._fetcher.stop_fetching()
+        # The jobs that a last claim brought are started by a callback of the loop.
+        await asyncio.sleep(0)
         while self._units and loop.time() < until:
             await asyncio.wait(self._units, timeout=max(0.0, until - loop.time()))
         for held in self._held:
