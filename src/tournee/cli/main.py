@@ -31,6 +31,7 @@ from tournee.cli.commands import (
     worker,
 )
 from tournee.cli.errors import CommandFailed, ExitCode, Interrupted, WrongUsage
+from tournee.kit.errors import SetupError
 
 app = typer.Typer(
     help="Collect newsletters, analyse each once, make them searchable and tell who wants to know.",
@@ -130,7 +131,7 @@ def _judge(error: BaseException) -> tuple[int, str]:
         return _judge_usage(error)
     if isinstance(error, CommandFailed):
         return ExitCode.FAILED, str(error)
-    if _is_setup_incomplete(error):
+    if isinstance(error, SetupError):
         return ExitCode.SETUP_INCOMPLETE, str(error)
     return ExitCode.FAILED, f"{type(error).__name__}: {error}"
 
@@ -143,12 +144,6 @@ def _judge_usage(error: typer.TyperException) -> tuple[int, str]:
     if context is None or message.startswith("Usage:"):
         return code, message
     return code, f"{message}; see `{context.command_path} --help`"
-
-
-def _is_setup_incomplete(error: BaseException) -> bool:
-    """Whether it is a `SetupIncomplete`, without importing the settings for errors that came before them."""
-    settings = sys.modules.get("tournee.settings")
-    return settings is not None and isinstance(error, settings.SetupIncomplete)
 
 
 if __name__ == "__main__":

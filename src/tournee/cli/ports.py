@@ -1,16 +1,15 @@
 """What the commands ask of `tournee.bootstrap`, and nothing more.
 
 Owns the two protocols that bootstrap keeps: the module itself, and an open stack. Keeps: the command line knows no
-engine, no database, no Redis. All of these raise `SetupIncomplete` (exit code 3, the message says what to do) when
+engine, no database, no Redis. All of these raise `SetupError` (exit code 3, the message says what to do) when
 something is missing on this machine, and clean up when they are cancelled.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from tournee.reports import (
     Address,
@@ -104,7 +103,7 @@ class Bootstrap(Protocol):
         ...
 
     async def run_up(self, settings: Settings, *, announce: Announce, stop: asyncio.Event) -> None:
-        """Everything, supervised, until `stop` is set. Raises `SetupIncomplete` if a stack serves this home already."""
+        """Everything, supervised, until `stop` is set. Raises `SetupError` if a stack serves this home already."""
         ...
 
     async def run_api(self, settings: Settings, *, announce: Announce, stop: asyncio.Event) -> None:
@@ -130,4 +129,6 @@ class Bootstrap(Protocol):
 
 def load_bootstrap() -> Bootstrap:
     """Import what wires everything together: about a second, so only when a command needs it."""
-    return cast("Bootstrap", importlib.import_module("tournee.bootstrap"))
+    from tournee import bootstrap
+
+    return bootstrap

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 
+import tournee
 from tests.unit.cli.stand_in import StandIn, install_stand_in
 
 
 @pytest.fixture
-def bootstrap(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def bootstrap(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """The stand-in, for as long as the test lasts; no variable of this machine reaches the settings."""
     for name in ("TOURNEE_HOME", "TOURNEE_ENV", "TOURNEE_DATABASE_URL", "TOURNEE_REDIS_URL", "TOURNEE_SMTP_URL"):
         monkeypatch.delenv(name, raising=False)
-    real = sys.modules.get("tournee.bootstrap")
-    yield install_stand_in()
-    if real is None:
-        del sys.modules["tournee.bootstrap"]
-    else:
-        sys.modules["tournee.bootstrap"] = real
+    # monkeypatch notes what stood there before, and puts it back.
+    monkeypatch.setitem(sys.modules, "tournee.bootstrap", sys)
+    stand_in = install_stand_in()
+    monkeypatch.setattr(tournee, "bootstrap", stand_in, raising=False)
+    return stand_in

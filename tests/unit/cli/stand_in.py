@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import cast
 
 from tournee.cli.ports import Announce, Bootstrap, Watch
+from tournee.kit.errors import SetupError
 from tournee.pipeline.ports import SearchHit, SearchResult
 from tournee.reports import (
     Address,
@@ -35,7 +36,7 @@ from tournee.reports import (
     Verdict,
     WorkerReport,
 )
-from tournee.settings import Settings, SetupIncomplete
+from tournee.settings import Settings
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SUMMARY = ImportSummary(messages=3, newsletters=2, others=1, analysed=2, indexed=2, notified=2, seconds=1.5)
@@ -167,4 +168,4 @@ def install_stand_in() -> StandIn:
     return stand_in
 
 
-REFUSED = SetupIncomplete("a stack serves this home already; use it, or set TOURNEE_HOME to another folder")
+REFUSED = SetupError("a stack serves this home already; use it, or set TOURNEE_HOME to another folder")

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.cli.stand_in import REFUSED, SUMMARY, StandIn
 from tournee.cli.main import main
 from tournee.reports import BulkOrder, Finding, ImportOrder, ImportSummary, JobFilter, Verdict
+from tournee.settings import DEFAULT_CONCURRENCY
 
 Capture = pytest.CaptureFixture[str]
 
@@ -121,7 +122,10 @@ def test_migrate_says_what_it_applied(bootstrap: StandIn, capsys: Capture) -> No
 def test_worker_takes_concurrency_from_the_settings_or_the_line(bootstrap: StandIn, capsys: Capture) -> None:
     assert main(["worker", "--queues", "fetchEmails,indexNews"]) == 0
     assert main(["worker", "--queues", "indexNews", "--concurrency", "3"]) == 0
-    assert bootstrap.asked == [{"fetchEmails": 4, "indexNews": 2}, {"indexNews": 3}]
+    assert bootstrap.asked == [
+        {queue: DEFAULT_CONCURRENCY[queue] for queue in ("fetchEmails", "indexNews")},
+        {"indexNews": 3},
+    ]
 
 
 def test_doctor_answers_3_when_something_is_missing(bootstrap: StandIn, capsys: Capture) -> None:
