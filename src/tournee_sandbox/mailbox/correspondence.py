@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from importlib import resources
@@ -36,7 +37,8 @@ def _write_letter(letter: Mapping[str, Any]) -> SampleMail:
         body = mime.text_part(text, "plain", charset, encoding)
     headers = _write_head(letter["person"], letter["from"], letter["subject"], letter["date"], letter.get("to"))
     headers += [(name, value) for name, value in letter.get("headers", [])]
-    return _file(letter["person"], letter["class"], letter["date"], letter["subject"], letter["oddity"], headers, body)
+    filed = _file(letter["person"], letter["date"], letter["subject"], letter["oddity"], headers, body)
+    return replace(filed, message_class=letter["class"])
 
 
 def _write_bounce() -> SampleMail:
@@ -62,7 +64,7 @@ def _write_bounce() -> SampleMail:
     )
     headers = _write_head("alice", "Mail Delivery System <mailer-daemon@mx.post.example>", subject, date, None)
     headers = [("Return-Path", "<>"), *headers, ("Auto-Submitted", "auto-replied")]
-    return _file("alice", "other", date, subject, "a bounce", headers, body)
+    return _file("alice", date, subject, "a bounce", headers, body)
 
 
 def _write_invitation() -> SampleMail:
@@ -82,7 +84,7 @@ def _write_invitation() -> SampleMail:
         ],
     )
     headers = _write_head("dieter", "Amelie Thorwart <amelie@sternwarte-am-hang.example>", subject, date, None)
-    return _file("dieter", "other", date, subject, "an invitation with a calendar part", headers, body)
+    return _file("dieter", date, subject, "an invitation with a calendar part", headers, body)
 
 
 def _write_letter_with_attachment() -> SampleMail:
@@ -98,7 +100,7 @@ def _write_letter_with_attachment() -> SampleMail:
         ],
     )
     headers = _write_head("alice", "Theo Wrenfield <theo@family.example>", subject, date, None)
-    return _file("alice", "other", date, subject, "personal, with a PDF", headers, body)
+    return _file("alice", date, subject, "personal, with a PDF", headers, body)
 
 
 def _write_head(person: str, sender: str, subject: str, date: datetime, to: str | None) -> list[tuple[str, str]]:
@@ -117,7 +119,6 @@ def _write_head(person: str, sender: str, subject: str, date: datetime, to: str 
 
 def _file(
     person: str,
-    message_class: Any,
     date: datetime,
     subject: str,
     oddity: str,
@@ -127,7 +128,7 @@ def _file(
     return SampleMail(
         person=person,
         raw=mime.serialize_mail(headers, body),
-        message_class=message_class,
+        message_class="other",
         date=date,
         oddity=oddity,
         message_id=dict(headers)["Message-ID"].strip("<>"),

@@ -72,9 +72,10 @@ def _keep_image_only(copy: Copy, headers: Headers) -> bytes:
     """Not one visible word: a picture in slices, each of them a link."""
     item = copy.issue.items[0]
     host = copy.issue.publisher.host
+    link = escape(copy.link(item))
     slices = "\n".join(
-        f'<tr><td><a href="{escape(copy.link(item))}&amp;p={number}"><img src="https://{host}/photo/slice-{number}.jpg" '
-        f'width="600" height="220" alt="" style="display:block"></a></td></tr>'
+        f'<tr><td><a href="{link}&amp;p={number}"><img src="https://{host}/photo/slice-{number}.jpg" width="600" '
+        f'height="220" alt="" style="display:block"></a></td></tr>'
         for number in range(1, 5)
     )
     pixel = f'<img src="https://{host}/o/{copy.token("pixel")}.gif" width="1" height="1" alt="">'

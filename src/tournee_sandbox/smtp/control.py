@@ -133,7 +133,7 @@ class _Control:
         try:
             self._plan.put(_PLAN.validate_json(body))
         except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=False)
+            errors = error.errors(include_url=False, include_context=False, include_input=False)
             return JSONResponse({"error": "not a list of faults", "details": errors}, status_code=422)
         return JSONResponse(self._plan.read())
 

@@ -6,7 +6,7 @@ import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator, Callable
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
 import pytest
@@ -191,9 +191,7 @@ async def test_a_slow_server_is_waited_for(simulator: SmtpSimulator, make_mailer
     assert len(simulator.store.mails) == 1
 
 
-async def test_who_waits_too_long_for_a_connection_is_parked(
-    simulator: SmtpSimulator, make_mailer: MakeMailer
-) -> None:
+async def test_who_waits_too_long_for_a_connection_is_parked(simulator: SmtpSimulator, make_mailer: MakeMailer) -> None:
     simulator.plan.put([Fault(kind="hang", stage="data", count=1)])
     mailer = make_mailer(SmtpLimits(connections=1, wait_seconds=0.1, send_seconds=1.0))
     outcomes = await asyncio.gather(*(mailer.send(_email(n)) for n in range(3)), return_exceptions=True)
@@ -312,7 +310,7 @@ def test_a_sender_that_is_no_address_fails_at_the_start(sender: str) -> None:
         SmtpMailer("smtp://127.0.0.1", sender)
 
 
-def _read_lines(part: EmailMessage) -> list[str]:
+def _read_lines(part: MIMEPart) -> list[str]:
     """As on the wire each line ends in CRLF and none in anything else."""
     content: str = part.get_content()
     assert content.count("\n") == content.count("\r") == content.count("\r\n")
@@ -320,7 +318,6 @@ def _read_lines(part: EmailMessage) -> list[str]:
 
 
 async def _until(happened: Callable[[], bool]) -> None:
-    while not happened():
+    """For what the server's side of a socket shows a moment later and tells by no event."""
+    while not happened():  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.01)
-
-

@@ -16,10 +16,12 @@ Anything else is refused: a misspelt option must not silently weaken the connect
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+_IPV4_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 _OPTIONS: dict[str, frozenset[str] | None] = {
     "starttls": frozenset({"offered", "required", "never"}),
     "verify": frozenset({"yes", "no"}),
@@ -44,7 +46,7 @@ class SmtpServer:
 
     @property
     def is_loopback(self) -> bool:
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return self.host in ("localhost", "::1") or _IPV4_LOOPBACK.fullmatch(self.host) is not None
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
