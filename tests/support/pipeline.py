@@ -138,7 +138,7 @@ class Pipeline:
 
     async def start(self, queues: Sequence[str] = QUEUES, concurrency: int = 8) -> None:
         await self.engine.start()
-        self.worker = self.engine.build_worker(WorkerSettings({queue: concurrency for queue in queues}))
+        self.worker = self.engine.build_worker(WorkerSettings(dict.fromkeys(queues, concurrency)))
         await self.worker.start()
 
     async def stop(self) -> None:
@@ -156,6 +156,11 @@ class Pipeline:
     async def count(self, sql: str, *arguments: Any) -> int:
         found: int = await self.pool.fetchval(sql, *arguments)
         return found
+
+    async def fetch_row(self, sql: str) -> Any:
+        row = await self.pool.fetchrow(sql)
+        assert row is not None
+        return row
 
     async def count_live_jobs(self) -> int:
         sql = "SELECT count(*) FROM engine.jobs WHERE state NOT IN ('completed', 'dead', 'cancelled')"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.pipeline import Pipeline, build_pipeline
 
+from tests.support.pipeline import Pipeline, build_pipeline
 from tournee.db.pool import PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
-from tests.support.pipeline import ADMINISTRATORS, Pipeline, write_letter, write_newsletter
 
+from tests.support.pipeline import ADMINISTRATORS, Pipeline, write_letter, write_newsletter
 from tournee.engine.client import Operator
-from tournee.pipeline.importing import ImportProgress, ImportRefused, ImportRequest, Phase
+from tournee.pipeline.importing import ImportProgress, ImportRefused, ImportRequest, Phase, walk
 from tournee.pipeline.ports import Email, Rejected
 
 BAD = "poisoned"
@@ -160,7 +161,8 @@ async def test_one_trace_follows_each_newsletter(pipeline: Pipeline, folder: Pat
     await pipeline.start()
     await pipeline.importer.run(ImportRequest(folder))
     rows = await pipeline.pool.fetch(
-        "SELECT split_part(m.trace_context, '-', 2) AS trace, array_agg(DISTINCT split_part(j.trace_context, '-', 2)) AS t,"
+        "SELECT split_part(m.trace_context, '-', 2) AS trace,"
+        " array_agg(DISTINCT split_part(j.trace_context, '-', 2)) AS t,"
         " count(j.id) AS jobs FROM news.messages m JOIN news.newsletters n ON n.id = m.id"
         " LEFT JOIN news.deliveries d ON d.newsletter_id = n.id"
         " JOIN engine.jobs j ON (j.queue IN ('processMails', 'indexNews') AND j.key = n.id::text)"
@@ -188,3 +190,60 @@ async def test_mail_of_another_source_is_not_mixed_with_imports(pipeline: Pipeli
     await pipeline.pool.execute("UPDATE news.mailboxes SET source = 'gmail' WHERE name = 'work'")
     with pytest.raises(ImportRefused, match="fed by gmail"):
         await pipeline.importer.run(ImportRequest(folder, mailbox="work"))
+
+
+async def test_an_import_cut_short_loses_nothing_and_a_second_run_knows(pipeline: Pipeline, folder: Path) -> None:
+    importing = asyncio.create_task(pipeline.importer.run(ImportRequest(folder)))
+
+    async def all_staged() -> bool:
+        return await pipeline.count("SELECT count(*) FROM news.staged_mails") == 5
+
+    await pipeline.wait_until(all_staged)
+    importing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await importing
+    await pipeline.start()
+
+    async def all_stored() -> bool:
+        return await pipeline.count("SELECT count(*) FROM news.newsletters WHERE state = 'indexed'") == 4
+
+    await pipeline.wait_until(all_stored)
+    summary = (await pipeline.importer.run(ImportRequest(folder))).summary
+    assert (summary.messages, summary.duplicates, summary.not_mail, summary.lost) == (0, 5, 1, 0)
+
+
+async def test_an_import_outlasts_cut_connections(
+    pipeline: Pipeline, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "BATCH_MAILS", 5)
+    for number in range(40):
+        (tmp_path / f"{number:02}.eml").write_bytes(write_newsletter(f"Issue {number}"))
+    cuts: list[asyncio.Task[None]] = []
+
+    async def cut() -> None:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await connection.close()
+
+    def cut_sometimes(progress: ImportProgress) -> None:
+        if progress.seen in (10, 25, 40) and len(cuts) < 3 and all(task.done() for task in cuts):
+            cuts.append(asyncio.create_task(cut()))
+
+    await pipeline.start()
+    summary = (await pipeline.importer.run(ImportRequest(tmp_path), cut_sometimes)).summary
+    await asyncio.gather(*cuts)
+    assert len(cuts) == 3
+    assert (summary.messages, summary.newsletters, summary.indexed, summary.notified) == (40, 40, 40, 40)
+    assert (summary.duplicates, summary.lost, summary.dead) == (0, 0, 0)
+
+
+async def test_the_sample_mailbox_comes_to_its_end(pipeline: Pipeline, corpus: Path) -> None:
+    await pipeline.start()
+    summary = (await pipeline.importer.run(ImportRequest(corpus / "mail"))).summary
+    assert summary.accounted_for
+    assert summary.newsletters > 0
+    assert (summary.indexed, summary.notified) == (summary.newsletters, summary.newsletters)
+    assert (summary.dead, summary.failed) == (0, 0)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tournee.db.pool import Pool
+from tournee.db.pool import UNAVAILABLE, Pool
 from tournee.engine.client import Engine, Priority
 from tournee.engine.ports import LedgerContended, LedgerUnavailable
 from tournee.pipeline.core.summary import ImportCounts, ImportSummary, make_summary
@@ -43,6 +43,8 @@ _LOOK_SHARE = 10
 """Looking takes at most a tenth of the time, however large the import."""
 
 _PAUSE_SECONDS = 0.5
+_PASSING: tuple[type[Exception], ...] = (LedgerUnavailable, LedgerContended, *UNAVAILABLE)
+"""What an import outlasts."""
 
 T = TypeVar("T")
 Report = Callable[[ImportProgress], None]
@@ -191,7 +193,8 @@ class Importer:
         while True:
             try:
                 return await attempt()
-            except (LedgerUnavailable, LedgerContended):
+            except _PASSING:
+                # A connection cut while it goes back to the pool raises asyncpg's own error, also after a COMMIT.
                 if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
