@@ -20,7 +20,7 @@ def issues(tmp_path: Path) -> Path:
     root = tmp_path / "issues"
     root.mkdir()
     for number in range(60):
-        (root / f"{number:02}.eml").write_bytes(write_newsletter(f"Issue {number}"))
+        (root / f"{number:02}.eml").write_bytes(write_newsletter(f"Edition {number}"))
     return root
 
 
@@ -55,12 +55,12 @@ async def test_newsletters_are_indexed_many_at_a_time(pipeline: Pipeline, issues
 
 
 async def test_only_what_a_rule_asks_for_is_told(pipeline: Pipeline, issues: Path) -> None:
-    await add_rule(pipeline, "sevens@example.org", {"keyword": "issue 7"})
+    await add_rule(pipeline, "sevens@example.org", {"keyword": "edition 7"})
     await add_rule(pipeline, "elsewhere@example.org", {}, mailbox="another")
     await pipeline.start()
     summary = (await pipeline.importer.run(ImportRequest(issues))).summary
     assert (summary.indexed, summary.notified) == (60, 1)
-    assert [(email.to, "mot-clé « issue 7 »" in email.text) for email in pipeline.mailer.sent] == [
+    assert [(email.to, "mot-clé « edition 7 »" in email.text) for email in pipeline.mailer.sent] == [
         ("sevens@example.org", True)
     ]
 

@@ -217,7 +217,7 @@ async def test_an_import_outlasts_cut_connections(
 ) -> None:
     monkeypatch.setattr(walk, "BATCH_MAILS", 5)
     for number in range(40):
-        (tmp_path / f"{number:02}.eml").write_bytes(write_newsletter(f"Issue {number}"))
+        (tmp_path / f"{number:02}.eml").write_bytes(write_newsletter(f"Edition {number}"))
     cuts: list[asyncio.Task[None]] = []
 
     async def cut() -> None:
