@@ -12,7 +12,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+import structlog
+
 from tournee.web.snapshot import Snapshot
+
+_log = structlog.get_logger(__name__)
 
 
 class Feed:
@@ -88,13 +92,20 @@ class Feed:
 
     async def _run(self) -> None:
         while self._watchers and not self._closed:
-            self._nudged.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), self._interval)
-            if self._closed:
-                return
-            async with self._reading:
+            self._nudged.clear()
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        if self._closed:
+            return
+        async with self._reading:
+            try:
                 await self._take()
+            except Exception:
+                # The streams outlive a fault of ours; a page that is loaded reports it.
+                _log.exception("console.snapshot_failed")
 
     async def _take(self) -> None:
         self._latest = await self._read()

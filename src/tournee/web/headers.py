@@ -30,5 +30,11 @@ _BOARD = (
 )
 
 PAGE_HEADERS: Mapping[str, str] = {**_COMMON, "content-security-policy": _PAGE, "x-frame-options": "DENY"}
-FRAME_HEADERS: Mapping[str, str] = {**_COMMON, "content-security-policy": _FRAME, "x-frame-options": "SAMEORIGIN"}
+FRAME_HEADERS: Mapping[str, str] = {
+    **_COMMON,
+    "content-security-policy": _FRAME,
+    "x-frame-options": "SAMEORIGIN",
+    # A sandboxed page has no origin of its own; opened by itself it would be blocked for the sake of this header.
+    "cross-origin-opener-policy": "unsafe-none",
+}
 BOARD_HEADERS: Mapping[str, str] = {**_COMMON, "content-security-policy": _BOARD, "x-frame-options": "SAMEORIGIN"}

@@ -104,6 +104,8 @@ class ConsoleReads(Protocol):
         limit: int = 20,
     ) -> list[NewsletterLine]: ...
 
+    async def list_flow(self, limit: int = 20) -> list[NewsletterLine]: ...
+
     async def list_messages(
         self,
         message_class: str | None = None,

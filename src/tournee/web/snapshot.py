@@ -177,7 +177,7 @@ class SnapshotReader:
                 (row for row in queues if row.ledger.queue != DEAD_LETTERS),
                 key=lambda row: (self._order.get(row.ledger.queue, len(self._order)), row.ledger.queue),
             ),
-            newsletters=await console.list_newsletters(limit=_LATEST_NEWSLETTERS),
+            newsletters=await console.list_flow(_LATEST_NEWSLETTERS),
             dead=await console.list_dead(limit=_LATEST_DEAD),
             workers=await console.list_workers(),
             providers=await console.list_providers(),

@@ -50,10 +50,19 @@ class ConsoleStore:
         text: str | None = None,
         before_id: int | None = None,
         limit: int = 20,
+        ids: Sequence[int] | None = None,
     ) -> list[NewsletterLine]:
-        """Newsletters, the latest first; `before_id` goes on where a page ended."""
-        rows = await self._pool.fetch(_QUERIES["console_list_newsletters"], state, mailbox_id, text, before_id, limit)
+        """Newsletters, the latest first; `before_id` goes on where a page ended, `ids` asks for these alone."""
+        rows = await self._pool.fetch(
+            _QUERIES["console_list_newsletters"], state, mailbox_id, text, before_id, limit, ids
+        )
         return [NewsletterLine(**row) for row in rows]
+
+    async def list_flow(self, limit: int = 20) -> list[NewsletterLine]:
+        """The newsletters that moved last, the latest move first."""
+        ids = await self._list_latest_ids(limit)
+        lines = await self.list_newsletters(limit=len(ids), ids=ids)
+        return sorted(lines, key=lambda line: (line.moved_at, line.id), reverse=True)[:limit]
 
     async def list_messages(
         self,
@@ -132,6 +141,9 @@ class ConsoleStore:
     async def _list_deliveries(self, newsletter_id: int) -> list[Delivery]:
         rows = await self._pool.fetch(_QUERIES["console_list_deliveries"], newsletter_id)
         return [Delivery(**row) for row in rows]
+
+    async def _list_latest_ids(self, limit: int) -> list[int]:
+        return [row["id"] for row in await self._pool.fetch(_QUERIES["console_list_latest_ids"], limit)]
 
     async def _list_trace_jobs(self, message_id: int) -> list[int]:
         return [row["id"] for row in await self._pool.fetch(_QUERIES["console_list_trace_jobs"], message_id)]

@@ -49,6 +49,11 @@ class NewsletterLine:
     delivered_at: datetime | None
 
     @property
+    def moved_at(self) -> datetime:
+        """When a stage last did something for it."""
+        return max(at for at in (self.stored_at, self.analysed_at, self.indexed_at, self.delivered_at) if at)
+
+    @property
     def seconds_to_search(self) -> float | None:
         """From stored to searchable; None while it is not searchable."""
         return (self.indexed_at - self.stored_at).total_seconds() if self.indexed_at else None

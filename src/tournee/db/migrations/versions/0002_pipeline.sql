@@ -146,6 +146,7 @@ CREATE TABLE news.newsletters (
     created_at     timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX newsletters_by_owner ON news.newsletters (owner_id, id DESC);
+CREATE INDEX newsletters_by_indexed ON news.newsletters (indexed_at DESC) WHERE indexed_at IS NOT NULL;
 COMMENT ON COLUMN news.newsletters.id IS 'the id of its message';
 COMMENT ON COLUMN news.newsletters.html IS 'sanitised, for reading';
 COMMENT ON COLUMN news.newsletters.language IS 'as it was detected when the mail was read; a hint for the analyser';
@@ -202,7 +203,7 @@ CREATE INDEX search_documents_latest_of_all ON news.search_documents (fresh_at D
 COMMENT ON COLUMN news.search_documents.config IS 'the row of search_configs that stemmed it';
 COMMENT ON COLUMN news.search_documents.fresh_at IS 'sent_at, but never later than when it was first indexed: a date in the future gains nothing';
 COMMENT ON COLUMN news.search_documents.weighted IS
-    'stems with places, A title, B summary, topics and sender, C body; and all exact forms without places';
+    'stems with places, A title, B summary, topics and sender, C body; all exact forms without places; :cCONFIG, :oOWNER';
 
 -- The vocabulary of the index, for typo tolerance: a query word that finds nothing is replaced by its nearest.
 CREATE TABLE news.search_words (

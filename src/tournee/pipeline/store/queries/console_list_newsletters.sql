@@ -1,6 +1,6 @@
 -- Newsletters, the latest first, each with what its stages did so far; for the console's lists.
 -- Guard: reads only. $1 state or NULL, $2 mailbox id or NULL, $3 text in subject or sender or NULL, $4 only ids
--- below or NULL, $5 how many. `job_state`, `job_attempt` are those of its processMails job, NULL when it was pruned.
+-- below or NULL, $5 how many, $6 only these ids or NULL. `job_state`, `job_attempt` are those of its processMails job, NULL when it was pruned.
 SELECT
     m.id, m.mailbox_id, b.name AS mailbox, m.subject, m.from_name, m.from_address, m.received_at, m.sent_at,
     n.state, n.cache_hit, n.invalid_reason, n.index_error, n.created_at AS stored_at, n.analysed_at, n.indexed_at,
@@ -26,5 +26,6 @@ WHERE ($1::text IS NULL OR n.state = $1)
   AND ($2::bigint IS NULL OR n.mailbox_id = $2)
   AND ($3::text IS NULL OR strpos(lower(m.subject || ' ' || m.from_name || ' ' || m.from_address), lower($3)) > 0)
   AND ($4::bigint IS NULL OR n.id < $4)
+  AND ($6::bigint[] IS NULL OR n.id = ANY ($6))
 ORDER BY n.id DESC
 LIMIT $5
