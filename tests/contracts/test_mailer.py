@@ -74,6 +74,12 @@ async def test_a_mail_is_handed_over_when_send_returns(outgoing: Outgoing) -> No
     assert "Huit façons de faire tomber la neige." in body.get_content()
 
 
+async def test_every_mail_of_ours_can_be_known_again(outgoing: Outgoing) -> None:
+    await outgoing.mailer.send(EMAIL)
+    (raw,) = outgoing.read()
+    assert _parse(raw)["X-Loop"] == "tournee"
+
+
 async def test_every_line_is_ascii_of_a_lawful_length(outgoing: Outgoing) -> None:
     await outgoing.mailer.send(EMAIL)
     (raw,) = outgoing.read()

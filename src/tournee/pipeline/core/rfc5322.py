@@ -19,6 +19,10 @@ from email.utils import format_datetime, parseaddr
 from tournee.pipeline.core.text import to_single_line
 from tournee.pipeline.ports import Email, Rejected
 
+LOOP_HEADER = "X-Loop"
+LOOP_MARK = "tournee"
+"""Every mail of ours bears it: an alert that arrives in the very mailbox it tells about must be known again, or each
+alert would bring the next one."""
 MAX_SUBJECT = 250
 MAX_HEADER_BYTES = 900
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[!-;=?A-~]{1,200}>")
@@ -26,7 +30,7 @@ _HEADER_NAME = re.compile(r"[!-9;-~]{1,60}")
 _NOT_IN_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f<>,;:\"()\[\]\\]")
 _OURS = frozenset({
     "from", "to", "cc", "bcc", "sender", "reply-to", "return-path", "subject", "date", "message-id", "received",
-    "mime-version",
+    "mime-version", "x-loop",
 })  # fmt: skip
 _OUR_PREFIXES = ("content-", "resent-", "dkim-", "arc-")
 
@@ -75,6 +79,7 @@ def compose_message(email: Email, sender: Address, now: datetime) -> WireMail:
     message["Subject"] = to_single_line(email.subject, MAX_SUBJECT)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = _check_message_id(email.message_id)
+    message[LOOP_HEADER] = LOOP_MARK
     for name, value in ({"Auto-Submitted": "auto-generated"} | dict(email.headers)).items():
         message[_check_header_name(name)] = to_single_line(value, MAX_HEADER_BYTES)
     message.set_content(_clean_body(email.text))
