@@ -12,7 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,10 @@ class ExternalServers:
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    kill_redis: Callable[[], Awaitable[None]] = field(repr=False)
+    """SIGKILL, and what it kept is gone: Redis without persistence."""
+    start_redis: Callable[[], Awaitable[None]] = field(repr=False)
+    """Start it again on the same address."""
 
 
 def find_redis() -> Path | None:
@@ -80,10 +84,19 @@ class ExternalPair:
         self._account = find_account()
         self._children = AsyncExitStack()
         self._log = folder / "external.log"
+        self._redis_port = find_free_port()
+        self._redis_password = secrets.token_hex(12)
+        self._redis: ChildProcess | None = None
+
+    @property
+    def _redis_url(self) -> str:
+        return f"redis://:{self._redis_password}@{LOOPBACK}:{self._redis_port}/0"
 
     async def __aenter__(self) -> ExternalServers:
         try:
-            return ExternalServers(await self._start_postgresql(), await self._start_redis())
+            database_url = await self._start_postgresql()
+            await self._start_redis()
+            return ExternalServers(database_url, self._redis_url, self._kill_redis, self._start_redis)
         except BaseException:
             await self._children.aclose()
             raise
@@ -113,20 +126,24 @@ class ExternalPair:
             await admin.close()
         return f"postgresql://tournee:{password}@{LOOPBACK}:{port}/tournee"
 
-    async def _start_redis(self) -> str:
-        port, password = find_free_port(), secrets.token_hex(12)
+    async def _kill_redis(self) -> None:
+        assert self._redis is not None
+        self._redis.send_signal(signal.SIGKILL)
+        await self._redis.wait()
+
+    async def _start_redis(self) -> None:
+        port, password = self._redis_port, self._redis_password
         home = self._folder / "redis"
         own_folder(home, self._account)
         program = find_redis()
         assert program is not None
-        settings = f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\ndir "{home}"\nappendonly yes\nsave ""\n'
-        await self._spawn([str(program), "-"], signal.SIGTERM, settings.encode())
-        url = f"redis://:{password}@{LOOPBACK}:{port}/0"
-        async with asyncio.timeout(_READY_SECONDS), redis.asyncio.Redis.from_url(url) as client:
+        settings = f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\ndir "{home}"\nappendonly no\nsave ""\n'
+        self._redis = await self._spawn([str(program), "-"], signal.SIGTERM, settings.encode())
+        async with asyncio.timeout(_READY_SECONDS), redis.asyncio.Redis.from_url(self._redis_url) as client:
             while True:
                 with suppress(redis.exceptions.ConnectionError):
                     await client.get("any")
-                    return url
+                    return
                 await asyncio.sleep(0.02)
 
     async def _connect(self, url: str) -> asyncpg.Connection[asyncpg.Record]:
@@ -142,8 +159,9 @@ class ExternalPair:
         if await child.wait() != 0:
             raise RuntimeError(f"{arguments[0]} failed: {self._log.read_text(encoding='utf-8')[-500:]}")
 
-    async def _spawn(self, arguments: Sequence[str], stop_signal: int, stdin: bytes = b"") -> None:
+    async def _spawn(self, arguments: Sequence[str], stop_signal: int, stdin: bytes = b"") -> ChildProcess:
         command = Command(arguments, self._account, stop_signal, stdin, environment=_ENVIRONMENT)
         with self._log.open("ab") as output:
             child = ChildProcess.spawn(command, output.fileno())
         self._children.push_async_callback(child.stop, [(stop_signal, 5.0)])
+        return child

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from tournee.engine.client import ProviderUnavailable
+from tournee.engine.core.errors import ProviderUnavailable
 
 type_json = Mapping[str, Any]
 

@@ -1,0 +1,18 @@
+"""Waiting for how far the pipeline is, by what its tables say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+
+
+async def wait_for_notified(database_url: str, number: int, seconds: float = 90.0) -> None:
+    """Wait until so many alerts were sent."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with asyncio.timeout(seconds):
+            while await connection.fetchval("SELECT count(*) FROM news.deliveries WHERE state = 'sent'") < number:
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
