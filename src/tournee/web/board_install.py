@@ -1,4 +1,4 @@
-"""Finds what Bull Board needs: its folder, a Node.js that is new enough, its packages; fetches them if they are missing.
+"""Finds what Bull Board needs: its folder, a Node.js that is new enough, its packages, which it fetches if need be.
 
 Invariant: packages are only ever installed as the lock file says, with no scripts run. Whatever is missing is one
 clear sentence (`BoardUnavailable`); nothing else of the system depends on it.
@@ -90,16 +90,24 @@ async def install_packages(source: Path, copy: Path, node: Node, timeout_seconds
     """
     if is_installed(source):
         return source
-    copy.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        shutil.copyfile(source / name, copy / name)
+    _copy_files(source, copy)
     if is_installed(copy):
         return copy
     if not node.npm:
         raise BoardUnavailable("there is Node.js, but no npm to fetch Bull Board with: install npm")
     await _run_npm([*node.npm, *_NPM_OPTIONS], copy, node, timeout_seconds)
-    (copy / "node_modules" / STAMP).write_text(_digest_lock(copy), encoding="ascii")
+    _stamp(copy)
     return copy
+
+
+def _stamp(folder: Path) -> None:
+    (folder / "node_modules" / STAMP).write_text(_digest_lock(folder), encoding="ascii")
+
+
+def _copy_files(source: Path, copy: Path) -> None:
+    copy.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(source / name, copy / name)
 
 
 async def _run_npm(command: Sequence[str], folder: Path, node: Node, timeout_seconds: float) -> None:

@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BoardSettings:
-    """What the sidecar shows and where it lives. `home`: a folder of its own, for its packages if it must fetch them."""
+    """What the sidecar shows and where it lives; `home` is a folder of its own, for packages that must be fetched."""
 
     redis_url: str = field(repr=False)
     queues: Sequence[str]

@@ -28,18 +28,8 @@ from tournee.engine.client import (
     QueueOverview,
 )
 from tournee.pipeline.ports import SearchIndex
-from tournee.pipeline.store.console_rows import (
-    DeadLine,
-    JobDetail,
-    JobLine,
-    Mailbox,
-    MessageLine,
-    NewsletterLine,
-    Provider,
-    Totals,
-    Trace,
-    Worker,
-)
+from tournee.pipeline.store.console_job_rows import DeadLine, JobDetail, JobLine, Provider, Worker
+from tournee.pipeline.store.console_rows import Mailbox, MessageLine, NewsletterLine, Totals, Trace
 
 UNAVAILABLE: tuple[type[Exception], ...] = (
     *pool.UNAVAILABLE,
@@ -143,6 +133,8 @@ class ConsoleReads(Protocol):
 
 
 class BoardPhase(StrEnum):
+    """What the sidecar is doing."""
+
     OFF = "off"
     INSTALLING = "installing"
     STARTING = "starting"

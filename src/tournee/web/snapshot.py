@@ -18,7 +18,8 @@ from typing import TypeVar
 import structlog
 
 from tournee.engine.client import BrokerDepth, QueueOverview, QueueStatus
-from tournee.pipeline.store.console_rows import DeadLine, Mailbox, NewsletterLine, Provider, Totals, Worker
+from tournee.pipeline.store.console_job_rows import DeadLine, Provider, Worker
+from tournee.pipeline.store.console_rows import Mailbox, NewsletterLine, Totals
 from tournee.web.ports import DEAD_LETTERS, UNAVAILABLE, WebServices
 from tournee.web.recovery import Recovery
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class WebState:
+    """The shared things of one application."""
+
     services: WebServices
     sessions: Sessions
     feed: Feed
@@ -29,14 +31,17 @@ class WebState:
 
 
 def attach(app: FastAPI, state: WebState) -> None:
+    """Once, when the application is made."""
     app.state.web = state
 
 
 def of(app: FastAPI) -> WebState:
+    """The shared things of an application."""
     state: WebState = app.state.web
     return state
 
 
 def of_request(request: Request) -> WebState:
+    """The shared things of a request's application."""
     state: WebState = request.app.state.web
     return state

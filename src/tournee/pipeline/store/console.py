@@ -13,21 +13,15 @@ from itertools import groupby
 
 from tournee.db.pool import Pool
 from tournee.db.queries import load_queries
+from tournee.pipeline.store.console_job_rows import Attempt, Audit, DeadLine, JobDetail, JobLine, Provider, Worker
 from tournee.pipeline.store.console_rows import (
-    Attempt,
-    Audit,
-    DeadLine,
     Delivery,
-    JobDetail,
-    JobLine,
     Mailbox,
     MessageDetail,
     MessageLine,
     NewsletterLine,
-    Provider,
     Totals,
     Trace,
-    Worker,
 )
 
 _QUERIES = load_queries("tournee.pipeline.store")

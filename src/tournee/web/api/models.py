@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Row(BaseModel):
+    """Read from the attributes of a store's row."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
@@ -19,6 +21,8 @@ class Problem(BaseModel):
 
 
 class RedisDepth(_Row):
+    """A queue as Redis holds it."""
+
     waiting: int
     active: int
     failed: int
@@ -49,6 +53,8 @@ class QueueReport(BaseModel):
 
 
 class WorkerReport(_Row):
+    """One worker process; `alive` as far as its heartbeat tells."""
+
     id: str
     name: str
     host: str
@@ -61,6 +67,8 @@ class WorkerReport(_Row):
 
 
 class ProviderReport(_Row):
+    """One outside provider and its breaker."""
+
     name: str
     state: str
     failures: int
@@ -69,6 +77,8 @@ class ProviderReport(_Row):
 
 
 class MailboxReport(_Row):
+    """One mailbox and its freshness."""
+
     id: int
     name: str
     source: str
@@ -79,6 +89,8 @@ class MailboxReport(_Row):
 
 
 class TotalsReport(_Row):
+    """Counts over everything stored."""
+
     classes: dict[str, int]
     states: dict[str, int]
     cache_hits: int
@@ -105,6 +117,8 @@ class StatusReport(BaseModel):
 
 
 class JobReport(_Row):
+    """One ledger row, with its last error."""
+
     id: int
     queue: str
     key: str
@@ -126,6 +140,8 @@ class JobReport(_Row):
 
 
 class AttemptReport(_Row):
+    """One failed attempt."""
+
     lease: int
     worker: str | None
     started_at: datetime | None
@@ -137,6 +153,8 @@ class AttemptReport(_Row):
 
 
 class AuditReport(_Row):
+    """What an operator did."""
+
     at: datetime
     actor: str
     action: str
@@ -144,6 +162,8 @@ class AuditReport(_Row):
 
 
 class JobDetailReport(_Row):
+    """One ledger row, whole, with its failed attempts."""
+
     id: int
     queue: str
     key: str
@@ -173,6 +193,8 @@ class JobDetailReport(_Row):
 
 
 class DeadReport(_Row):
+    """One dead letter."""
+
     id: int
     queue: str
     key: str
@@ -190,6 +212,8 @@ class DeadReport(_Row):
 
 
 class NewsletterReport(_Row):
+    """One newsletter and what each stage did."""
+
     id: int
     mailbox: str
     subject: str
@@ -225,6 +249,8 @@ class Hit(_Row):
 
 
 class SearchReport(_Row):
+    """What was found; `corrected` is the query as it was understood."""
+
     hits: list[Hit]
     total: int
     corrected: str | None
@@ -239,12 +265,6 @@ class Act(BaseModel):
     reason: str = Field("", max_length=500)
 
 
-class Why(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field("", max_length=500)
-
-
 class Acted(BaseModel):
     """Which jobs were changed; those that were not in a state to be changed are missing."""
 
@@ -252,6 +272,8 @@ class Acted(BaseModel):
 
 
 class Health(BaseModel):
+    """The process answers."""
+
     status: str
 
 

@@ -9,6 +9,7 @@ from tournee.web.snapshot import QueueLine, Snapshot, is_alive
 
 
 def report_status(snapshot: Snapshot) -> models.StatusReport:
+    """Everything at a glance."""
     return models.StatusReport(
         at=snapshot.at,
         database="up" if snapshot.database_away_since is None else "down",
@@ -27,6 +28,7 @@ def report_status(snapshot: Snapshot) -> models.StatusReport:
 
 
 def report_queue(line: QueueLine, *, redis_up: bool) -> models.QueueReport:
+    """One queue; without Redis' figures while it is away."""
     depth = models.RedisDepth.model_validate(line.redis) if line.redis is not None and redis_up else None
     return models.QueueReport(
         **asdict(line.ledger),

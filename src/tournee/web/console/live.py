@@ -25,11 +25,13 @@ _SEND_TIMEOUT_SECONDS = 10
 
 @router.get("/events/overview")
 async def stream_overview(request: Request) -> EventSourceResponse:
+    """The first page, live."""
     return _open_stream(request, PARTS)
 
 
 @router.get("/events/chrome")
 async def stream_chrome(request: Request) -> EventSourceResponse:
+    """What every other page shows live: outages and the count of dead letters."""
     return _open_stream(request, CHROME)
 
 

@@ -11,8 +11,8 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
-from tournee.engine.core.job import JobState
 from tournee.engine.client import QueueOverview
+from tournee.engine.core.job import JobState
 from tournee.pipeline.ports import MessageClass
 from tournee.web import state
 from tournee.web.access import visitor_of
@@ -40,6 +40,7 @@ Before = Annotated[int | None, Query(ge=1)]
 
 @router.get("/")
 async def show_overview(request: Request) -> Response:
+    """The first page."""
     own = state.of_request(request)
     snapshot = await own.feed.read_latest()
     rendered = own.overview.render(snapshot, localiser_of(request), demo=own.recovery is not None)
@@ -52,6 +53,7 @@ async def show_overview(request: Request) -> Response:
 async def list_newsletters(
     request: Request, chosen: Annotated[str, Query(alias="state")] = "", q: Text = "", before: Before = None
 ) -> Response:
+    """Newsletters, by state and by words in subject or sender."""
     reads = state.of_request(request).services.console
     rows = await _read(request, reads.list_newsletters(chosen or None, None, q.strip() or None, before, _PAGE + 1))
     return await _show_list(request, "newsletters.html", rows, {"chosen": chosen, "q": q, "states": NEWSLETTER_STATES})
@@ -60,6 +62,7 @@ async def list_newsletters(
 @router.get("/newsletters/{message_id}")
 @router.get("/messages/{message_id}")
 async def show_message(request: Request, message_id: int) -> Response:
+    """One message: verdict, stages with their jobs, analysis, reasons, text."""
     own = state.of_request(request)
     trace = await _read(request, own.services.console.show_trace(message_id))
     if trace is None:
@@ -83,6 +86,7 @@ async def show_html(request: Request, message_id: int) -> Response:
 async def list_messages(
     request: Request, chosen: Annotated[str, Query(alias="class")] = "", q: Text = "", before: Before = None
 ) -> Response:
+    """Everything that arrived, by class."""
     if chosen and chosen not in set(MessageClass):
         raise HTTPException(404)
     reads = state.of_request(request).services.console
@@ -98,6 +102,7 @@ async def list_jobs(
     key: Text = "",
     before: Before = None,
 ) -> Response:
+    """Ledger rows, by queue, state and key."""
     if chosen and chosen not in set(JobState):
         raise HTTPException(404)
     reads = state.of_request(request).services.console
@@ -108,6 +113,7 @@ async def list_jobs(
 
 @router.get("/jobs/{job_id}")
 async def show_job(request: Request, job_id: int) -> Response:
+    """One ledger row with its attempts."""
     job = await _read(request, state.of_request(request).services.console.show_job(job_id))
     if job is None:
         raise HTTPException(404)
@@ -118,6 +124,7 @@ async def show_job(request: Request, job_id: int) -> Response:
 async def list_dead(
     request: Request, queue: Text = "", died: datetime | None = None, before: Before = None
 ) -> Response:
+    """Dead letters."""
     place = (died, before) if died is not None and before is not None else None
     reads = state.of_request(request).services.console
     rows = await _read(request, reads.list_dead(queue or None, place, _PAGE + 1))
@@ -126,6 +133,7 @@ async def list_dead(
 
 @router.get("/search")
 async def search(request: Request, q: Text = "", page: Annotated[int, Query(ge=1, le=500)] = 1) -> Response:
+    """What a reader would find, over all owners."""
     index = state.of_request(request).services.search
     found = await _read(request, index.search(q.strip(), None, _HITS, (page - 1) * _HITS))
     return await _show(request, "search.html", {"found": found, "q": q, "page": page, "page_size": _HITS})

@@ -76,6 +76,7 @@ def texts_for(localiser: Localiser) -> dict[str, Any]:
 
 
 def render_template(name: str, localiser: Localiser, context: Mapping[str, Any]) -> str:
+    """One template in one language."""
     return environment.get_template(name).render({**texts_for(localiser), **context})
 
 

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tournee.pipeline.store.console_rows import Attempt, Delivery, JobDetail, MessageDetail, NewsletterLine, Trace
+from tournee.pipeline.store.console_job_rows import Attempt, JobDetail
+from tournee.pipeline.store.console_rows import Delivery, MessageDetail, NewsletterLine, Trace
 
 STAGE_QUEUES = ("fetchEmails", "processMails", "indexNews", "sendNotifications")
 
