@@ -180,6 +180,7 @@ async def test_an_empty_index_finds_nothing(index: EmbeddedIndex) -> None:
         "%_",
         "$1; DROP TABLE news.search_documents",
         "OR OR",
+        ":o2 :cfr",
         "💚",
         '-"',
         "''':*",

@@ -39,7 +39,7 @@ MAX_FIELD_BYTES = 8_000
 MAX_BATCH_DOCUMENTS = 100
 MAX_BATCH_CHARACTERS = 2_000_000
 MAX_VOCABULARY_WORDS = 500_000
-MAX_RANKED_MATCHES = 5_000
+MAX_RANKED_MATCHES = 2_000
 """A query that matches more is ranked among its freshest matches; `total` still counts all."""
 
 MAX_PAGE = 100

@@ -15,6 +15,6 @@ SELECT nearest.asked, nearest.word
   FROM nearest
  WHERE EXISTS (
            SELECT FROM news.search_documents d
-            WHERE ($3::bigint IS NULL OR d.owner_id = $3)
-              AND d.weighted @@ to_tsquery('news.tournee_simple', nearest.word))
+            WHERE d.weighted @@ (to_tsquery('news.tournee_simple', nearest.word)
+                  && CASE WHEN $3::bigint IS NULL THEN ''::tsquery ELSE format(''':o%s''', $3)::tsquery END))
  ORDER BY nearest.nearness DESC, nearest.word

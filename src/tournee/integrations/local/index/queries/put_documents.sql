@@ -21,6 +21,7 @@ SELECT given.newsletter_id,
            || setweight(to_tsvector(c.dictionary, given.body_words), 'C')
            || strip(to_tsvector('news.tournee_simple', concat_ws(
                   ' ', given.title_words, given.summary_words, given.topic_words, given.sender_words, given.body_words)))
+           || array_to_tsvector(ARRAY[':c' || c.config, ':o' || given.owner_id])
   FROM unnest(
            $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
            $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]
