@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ SUMMARY_FIELDS = [
 ]
 
 
-def read_received(folder: Path) -> list[dict[str, object]]:
+def read_received(folder: Path) -> list[dict[str, Any]]:
     """What the SMTP simulator kept: JSON lines."""
     lines = next(folder.glob("*.jsonl")).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]

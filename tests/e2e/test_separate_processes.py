@@ -1,4 +1,4 @@
-"""API and two workers as processes of their own, against an operator's PostgreSQL 15 and Redis 7, through every loss."""
+"""API and two workers as processes, against an operator's PostgreSQL 15 and Redis 7, through every loss."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_wor
         doomed = await stack.enter_async_context(serve_command("worker", home=home / "first", more=more))
         await stack.enter_async_context(serve_command("worker", home=home / "second", more=more))
         importing = asyncio.create_task(
-            run_command(
-                "import", str(corpus / "mail"), "--notify", "--json", home=home / "cli", more=more, seconds=200
-            )
+            run_command("import", str(corpus / "mail"), "--notify", "--json", home=home / "cli", more=more, seconds=200)
         )
         await wait_for_notified(external_servers.database_url, 5)
         async with redis.asyncio.Redis.from_url(external_servers.redis_url) as client:

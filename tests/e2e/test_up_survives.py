@@ -1,4 +1,4 @@
-"""While an import of the corpus runs, Redis is emptied, killed, and a worker is killed; nothing is lost or told twice."""
+"""While the corpus is imported, Redis is emptied and killed, and a worker killed; nothing is lost or told twice."""
 
 from __future__ import annotations
 
@@ -60,8 +60,9 @@ async def test_import_of_the_corpus_outlasts_flush_kill_of_valkey_and_kill_of_a_
             received = await sink.count_by_message_id()
     assert summary["lost"] == 0
     assert summary["dead"] == 0
-    assert summary["messages"] == summary["newsletters"] + summary["confirmations"] + summary["others"] + (
-        summary["unparsable"]
+    assert (
+        summary["messages"]
+        == summary["newsletters"] + summary["confirmations"] + summary["others"] + (summary["unparsable"])
     )
     assert summary["newsletters"] == summary["analysed"] + summary["cache_hits"]
     assert summary["indexed"] == summary["notified"] == summary["newsletters"]

@@ -106,11 +106,9 @@ async def run_command(
 
 
 @asynccontextmanager
-async def serve_command(
-    *arguments: str, home: Path, more: Mapping[str, str] | None = None
-) -> AsyncIterator[Serving]:
+async def serve_command(*arguments: str, home: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[Serving]:
     """Start a serving command, wait until it is ready, and end it afterwards."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a moment, in a test
     log = home / f"{arguments[0]}-{id(arguments)}.log"
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(

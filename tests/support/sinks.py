@@ -12,7 +12,6 @@ import httpx
 
 from tournee_sandbox.sandbox import Sandbox
 
-
 PAGE = 1_000
 
 

@@ -23,7 +23,7 @@ from tournee.bootstrap.stores import read_stack
 from tournee.kit.errors import SetupError
 from tournee.pipeline.importing import ImportRequest
 from tournee.pipeline.store.mailboxes import Owner
-from tournee.reports import Address, ImportSummary, Progress
+from tournee.reports import ImportSummary, Progress
 from tournee.settings import Settings
 from tournee_sandbox.faults import write_faults
 from tournee_sandbox.mailbox import SampleMailbox, write_sample_mailbox
@@ -147,4 +147,3 @@ async def _until(stop: asyncio.Event, work: Awaitable[ImportSummary]) -> ImportS
         await asyncio.gather(task, return_exceptions=True)
         return None
     return task.result()
-

@@ -120,9 +120,8 @@ async def _check_redis(settings: Settings, stores: Stores) -> Finding:
 def _check_port(settings: Settings) -> Finding:
     if is_port_free(settings.web_port, settings.web_host):
         return Finding("web port", Verdict.OK, f"{settings.web_port} is free")
-    return Finding(
-        "web port", Verdict.WARNING, f"{settings.web_port} is taken", "the next free one is used, or set TOURNEE_WEB_PORT"
-    )
+    remedy = "nothing: the next free one is used; or set TOURNEE_WEB_PORT"
+    return Finding("web port", Verdict.WARNING, f"{settings.web_port} is taken", remedy)
 
 
 def _check_mail(settings: Settings) -> Finding:
@@ -138,4 +137,4 @@ def _check_board() -> Finding:
     node = shutil.which("node")
     if node:
         return Finding("board", Verdict.OK, f"Node at {node}")
-    return Finding("board", Verdict.WARNING, "no Node on this machine", "Bull Board is left out; install Node 20 or later")
+    return Finding("board", Verdict.WARNING, "no Node on this machine: no Bull Board", "install Node 20 or later")

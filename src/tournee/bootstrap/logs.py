@@ -7,10 +7,8 @@ import sys
 
 import structlog
 
-from tournee.settings import Settings
 
-
-def configure_logs(settings: Settings) -> None:
+def configure_logs() -> None:
     """Set structlog up once per process. Nothing is logged below info."""
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()

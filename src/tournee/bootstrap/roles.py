@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from tournee.settings import Settings
 from tournee.web.app import create_app
 from tournee.web.ports import WebServices
 from tournee.web.server import WebServer, bind_loopback
+from tournee_sandbox.sandbox import Sandbox
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class UpOptions:
 
 async def run_api(settings: Settings, *, announce: Announce, stop: asyncio.Event, demo: bool = False) -> None:
     """API, console and hooks, until `stop` is set. Starts while the stores are away, and recovers by itself."""
-    configure_logs(settings)
+    configure_logs()
     async with open_stores(settings, "api") as stores:
         await _check_schema_patiently(settings, stores)
         async with open_services(settings, stores, maintains=False, patient=True) as services:
@@ -121,11 +122,9 @@ def choose_port(preferred: int, kept: int) -> int:
 # --- worker
 
 
-async def run_worker(
-    settings: Settings, *, queues: Mapping[str, int], announce: Announce, stop: asyncio.Event
-) -> None:
+async def run_worker(settings: Settings, *, queues: Mapping[str, int], announce: Announce, stop: asyncio.Event) -> None:
     """Workers for these queues, with relay and maintenance, until `stop` is set."""
-    configure_logs(settings)
+    configure_logs()
     async with open_stores(settings, "worker") as stores:
         await check_schema(stores, migrate=stores.stack is None and settings.database_url is None)
         async with open_services(settings, stores, maintains=True, patient=stores.stack is not None) as services:
@@ -158,7 +157,7 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
     running = read_stack(settings.home)
     if running is not None:
         raise SetupError(f"a stack serves {settings.home} already (process {running.pid}): stop it first")
-    configure_logs(settings)
+    configure_logs()
     async with AsyncExitStack() as stack:
         stores = read_given_stores(settings)
         if stores is None:
@@ -192,9 +191,8 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
 
 def _list_roles(settings: Settings, options: UpOptions, port: int) -> list[Role]:
     environment = {"TOURNEE_HOME": str(settings.home), "TOURNEE_WEB_PORT": str(port), **options.environment}
-    workers = [
-        Role(f"worker {number}", ["worker", "--json"], environment) for number in range(1, settings.worker_processes + 1)
-    ]
+    numbers = range(1, settings.worker_processes + 1)
+    workers = [Role(f"worker {number}", ["worker", "--json"], environment) for number in numbers]
     api_environment = {**environment, **({DEMO_VARIABLE: "1"} if options.demo else {})}
     return [Role("api", ["api", "--json"], api_environment), *workers]
 
@@ -217,12 +215,17 @@ def _without_password(url: str) -> str:
 async def _wait_until_ready(base: str) -> None:
     deadline = asyncio.get_running_loop().time() + READY_SECONDS
     async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-        while asyncio.get_running_loop().time() < deadline:
-            with suppress(httpx.HTTPError):
-                if (await client.get(f"{base}/healthz")).is_success:
-                    return
+        while not await _is_healthy(client, base):
+            if asyncio.get_running_loop().time() > deadline:
+                raise SetupError(f"the console at {base} did not answer within {READY_SECONDS:g} s: see above")
             await asyncio.sleep(0.1)
-    raise SetupError(f"the console at {base} did not answer within {READY_SECONDS:g} s: see the messages above")
+
+
+async def _is_healthy(client: httpx.AsyncClient, base: str) -> bool:
+    try:
+        return (await client.get(f"{base}/healthz")).is_success
+    except httpx.HTTPError:
+        return False
 
 
 # --- sandbox
@@ -230,8 +233,6 @@ async def _wait_until_ready(base: str) -> None:
 
 async def run_sandbox(settings: Settings, *, announce: Announce, stop: asyncio.Event) -> None:
     """Only the simulators, until `stop` is set."""
-    from tournee_sandbox.sandbox import Sandbox
-
     async with Sandbox(Path(settings.home) / "sandbox") as sandbox:
         announce(list_sandbox_addresses(sandbox.read_addresses()))
         await stop.wait()

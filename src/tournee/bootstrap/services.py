@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from tournee.bootstrap.stores import Stores
+from tournee.db.migrations import migrate as run_migrations
 from tournee.db.migrations import read_revision
 from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
@@ -35,6 +36,7 @@ from tournee.kit.errors import SetupError
 from tournee.pipeline.ports import Analyser, Mailer
 from tournee.pipeline.stages.registration import StagePorts, register_stages
 from tournee.settings import Settings
+from tournee_sandbox.faults import FaultyAnalyser, load_faults
 
 MIB = 1024 * 1024
 HEAD_REVISION = "0002_pipeline"
@@ -42,6 +44,8 @@ HEAD_REVISION = "0002_pipeline"
 
 
 class ClosableMailer(Mailer, Protocol):
+    """A mailer that may hold connections."""
+
     async def close(self) -> None: ...
 
 
@@ -58,9 +62,9 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, stores: Stores, *, maintains: bool, patient: bool = False) -> AsyncIterator[
-    Services
-]:
+async def open_services(
+    settings: Settings, stores: Stores, *, maintains: bool, patient: bool = False
+) -> AsyncIterator[Services]:
     """Open everything; the engine is built and not started. `patient`: wait for stores that are away."""
     async with AsyncExitStack() as stack:
         pool = await _open_pool(settings, stores, patient)
@@ -76,9 +80,7 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool, 
         stack.push_async_callback(broker.close)
         if not patient:
             await check_redis(broker)
-        cpu = CpuPool(
-            CpuPoolConfig(workers=settings.reader_processes, memory_bytes=settings.message_memory_mib * MIB)
-        )
+        cpu = CpuPool(CpuPoolConfig(workers=settings.reader_processes, memory_bytes=settings.message_memory_mib * MIB))
         stack.push_async_callback(cpu.close)
         index = EmbeddedIndex(pool)
         mailer = build_mailer(settings)
@@ -98,9 +100,7 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool, 
         yield Services(settings, stores, pool, broker, engine, index)
 
 
-def _build_registry(
-    settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer
-) -> Registry:
+def _build_registry(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer) -> Registry:
     registry = Registry()
     register_stages(
         registry,
@@ -123,9 +123,7 @@ def _build_registry(
 def _build_analyser(settings: Settings, cpu: CpuPool) -> Analyser:
     analyser: Analyser = EmbeddedAnalyser(cpu.run)
     if settings.sandbox_faults:
-        # Only a sandboxed stack gets here: production code carries no faults of its own.
-        from tournee_sandbox.faults import FaultyAnalyser, load_faults
-
+        # Only a sandboxed stack gets here: the application carries no faults of its own.
         analyser = FaultyAnalyser(analyser, load_faults(settings.sandbox_faults))
     return analyser
 
@@ -187,8 +185,6 @@ async def check_redis(broker: BullmqBroker) -> None:
 
 async def check_schema(stores: Stores, *, migrate: bool) -> None:
     """See that the schema is what this version works with; an empty database is migrated if allowed."""
-    from tournee.db.migrations import migrate as run_migrations
-
     try:
         revision = await read_revision(stores.database_url)
         if revision == HEAD_REVISION:

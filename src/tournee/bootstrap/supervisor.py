@@ -1,7 +1,7 @@
 """The supervisor of `tournee up`: child processes that are brought back when they end.
 
-Invariant: a child that ends unasked is running again within two seconds, and its death is told to the ledger at once, so
-that its jobs are rescued without waiting for a lease.
+Invariant: a child that ends unasked is running again within two seconds, and its death is told to the ledger at once,
+so that its jobs are rescued without waiting for a lease.
 """
 
 from __future__ import annotations

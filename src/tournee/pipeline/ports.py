@@ -55,12 +55,16 @@ class FetchedPage:
 
 
 class MailSource(Protocol):
+    """Where a mailbox's messages come from: an import, Gmail, IMAP."""
+
     async def fetch(self, mailbox_id: int, cursor: type_json) -> FetchedPage:
         """Read what came after `cursor`, one page of bounded size, oldest first. Changes nothing outside."""
         ...
 
 
 class MessageClass(StrEnum):
+    """What a message is; the reasons are stored beside it."""
+
     NEWSLETTER = "newsletter"
     CONFIRMATION = "confirmation"
     OTHER = "other"
@@ -78,6 +82,8 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """A link that stands in a mail, with the words it stands under."""
+
     url: str
     text: str = ""
 
@@ -87,8 +93,8 @@ class ReadMail:
     """A message, read: what is stored of it. All text is free of NUL and of lone surrogates.
 
     For `UNPARSABLE` only `notes` says why; everything else is empty. `text`, `html` and `links` are filled
-    for newsletters and confirmations; `html` is sanitised. `content_hash` (hex SHA-256) is taken over the normalised visible text, personal parts
-    taken out, so that one issue sent to many people has one hash.
+    for newsletters and confirmations; `html` is sanitised. `content_hash` (hex SHA-256) is taken over the
+    normalised visible text, personal parts taken out, so that one issue sent to many people has one hash.
     """
 
     message_class: MessageClass
@@ -110,6 +116,8 @@ class ReadMail:
 
 
 class ContentReader(Protocol):
+    """Turns bytes into what is stored of a message."""
+
     async def read(self, raw: bytes) -> ReadMail:
         """Parse, classify and clean one message off the event loop, within a limit of time and memory.
 
@@ -137,6 +145,8 @@ class AnalysisRequest:
 
 @dataclass(frozen=True, slots=True)
 class KeyLink:
+    """A link worth following, and why."""
+
     url: str
     why: str
 
@@ -160,6 +170,8 @@ class Analysis:
 
 
 class Analyser(Protocol):
+    """Says what an issue is about."""
+
     name: str
     """`embedded`, `mistral`: shown beside each analysis."""
 
@@ -177,6 +189,8 @@ class Analyser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchDocument:
+    """One newsletter as it is indexed."""
+
     newsletter_id: int
     owner_id: int
     language: str
@@ -190,6 +204,8 @@ class SearchDocument:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
+    """One newsletter found."""
+
     newsletter_id: int
     title: str
     sender: str
@@ -202,6 +218,8 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
+    """One page of hits."""
+
     hits: Sequence[SearchHit]
     total: int
     corrected: str | None
@@ -209,6 +227,8 @@ class SearchResult:
 
 
 class SearchIndex(Protocol):
+    """Finds newsletters for their owners."""
+
     async def put(self, documents: Sequence[SearchDocument]) -> Mapping[int, str]:
         """Index all, replacing by newsletter_id; answers error texts by id for those that were refused.
 
@@ -239,6 +259,8 @@ class Email:
 
 
 class Mailer(Protocol):
+    """Hands e-mail to its next hop."""
+
     async def send(self, email: Email) -> None:
         """Hand over one e-mail; returns when the next hop has taken responsibility for it."""
         ...

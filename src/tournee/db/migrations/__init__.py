@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 MIGRATION_LOCK = 0x746F75726E65  # "tourne": one migrator at a time, whatever its process
 
 
@@ -33,15 +35,13 @@ async def migrate(database_url: str, revision: str = "head") -> list[str]:
     error where the database can't be reached.
     """
     # Alembic and SQLAlchemy take about a second to import, so they are loaded only where a migration runs.
-    from tournee.db.migrations.runner import run_migrations
+    from tournee.db.migrations.runner import run_migrations  # noqa: PLC0415
 
     return await run_migrations(database_url, revision)
 
 
 async def read_revision(database_url: str) -> str | None:
     """The revision that the database bears; None for one that was never migrated."""
-    import asyncpg
-
     connection = await asyncpg.connect(database_url, timeout=5)
     try:
         if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:

@@ -21,6 +21,9 @@ SQL = load_queries("tournee.engine.postgres")
 AGEING = AGEING_INTERVAL
 
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn asyncpg's connection and lock errors into the engine's, for a call that only talks to PostgreSQL."""
@@ -39,7 +42,7 @@ def translate_body_error(error: BaseException) -> BaseException:
     """
     if isinstance(error, CONTENDED):
         return LedgerContended(str(error))
-    if isinstance(error, UNAVAILABLE) and isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+    if isinstance(error, UNAVAILABLE) and isinstance(error, DRIVER_ERRORS):
         return LedgerUnavailable(str(error) or type(error).__name__)
     return error
 
@@ -73,7 +76,9 @@ class Session:
                 raise translated from error
             await _commit(open_transaction)
         finally:
-            await self.pool.release(connection)
+            # A connection that was cut can't be given back politely; the pool drops it, and the outcome stands.
+            with suppress(*UNAVAILABLE):
+                await self.pool.release(connection)
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
         with translated_errors():
