@@ -29,6 +29,7 @@ from tournee.bootstrap.stores import (
     write_stack,
 )
 from tournee.bootstrap.supervisor import Role, Supervisor
+from tournee.engine.client import Engine
 from tournee.kit.errors import SetupError
 from tournee.kit.ports import find_free_port, is_port_free
 from tournee.pipeline.store.console import ConsoleStore
@@ -186,6 +187,7 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
         await _wait_until_ready(base)
+        await _wait_for_workers(services.engine, supervisor)
         yield addresses
 
 
@@ -219,6 +221,17 @@ async def _wait_until_ready(base: str) -> None:
             if asyncio.get_running_loop().time() > deadline:
                 raise SetupError(f"the console at {base} did not answer within {READY_SECONDS:g} s: see above")
             await asyncio.sleep(0.1)
+
+
+async def _wait_for_workers(engine: Engine, supervisor: Supervisor) -> None:
+    """Until each worker process has announced itself: whoever imports then need not start one of its own."""
+    deadline = asyncio.get_running_loop().time() + READY_SECONDS
+    expected = {pid for name, pid in supervisor.pids.items() if name.startswith("worker")}
+    while not expected <= {row.pid for row in await engine.read_workers()}:
+        if asyncio.get_running_loop().time() > deadline:
+            raise SetupError(f"the workers were not ready within {READY_SECONDS:g} s: see the messages above")
+        await asyncio.sleep(0.05)
+        expected = {pid for name, pid in supervisor.pids.items() if name.startswith("worker")}
 
 
 async def _is_healthy(client: httpx.AsyncClient, base: str) -> bool:
