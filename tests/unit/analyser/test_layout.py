@@ -47,3 +47,11 @@ def test_the_budget_cuts_at_a_line_end() -> None:
 
     assert len(cut) <= 200
     assert set(cut.split("\n")) == {"a line of text"}
+
+
+def test_html_that_was_sent_as_plain_text_loses_its_tags() -> None:
+    blocks = split_blocks(
+        '<p>The <b>bridge</b>&nbsp;opens.</p><ul><li>One <a href="x">item</a> of all</li></ul>\nif a < b'
+    )
+
+    assert [block.text for block in blocks] == ["The bridge opens.", "One item of all", "if a < b"]

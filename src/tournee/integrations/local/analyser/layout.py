@@ -7,6 +7,7 @@ footer). It refuses to cut inside a block.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ue000\ue001\x00-\x08\x0b-\x1f\x7f]"
 )
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+_BLOCK_TAG = re.compile(r"</?(?:p|br|li|ul|ol|div|h[1-6]|t[drh]|table|d[tdl]|pre|hr)\b[^<>]{0,500}>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z][^<>@]{0,1000}>|<!--[^<>]{0,1000}-->")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]{1,2000})\)")
 _BRACKETED_ADDRESS = re.compile(r"[<(\[]\s?(?:https?://|mailto:|www\.)[^\s<>()\[\]]{1,2000}\s?[>)\]]")
 _FOOTNOTE = re.compile(r"\\(?=\s)|\s?\\?\[\d{1,3}\\?\]")
@@ -36,7 +39,7 @@ _HEADING_MARK = re.compile(r"#{1,6}\s+|={2,6}\s+")
 _HEADING_CLOSE = re.compile(r"\s*[=#]{2,6}$")
 _ARMOUR = re.compile(r"-----BEGIN PGP SIGNATURE-----.*", re.DOTALL)
 _TECHNICAL = re.compile(
-    r"-----(?:BEGIN|END) [A-Z ]+-----|Hash: \w+|@\w+ = |#use |<[a-z]+ |\[?(?:image|cid|img):", re.IGNORECASE
+    r"-----(?:BEGIN|END) [A-Z ]+-----|Hash: \w+|#?\s?\$Id|@\w+ = |#use |<[a-z]+ |\[?(?:image|cid|img):", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'»”’)\]]*$")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -82,10 +85,17 @@ def split_blocks(text: str) -> list[Block]:
 
 def _prepare_lines(text: str) -> list[str]:
     text = _ARMOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
-    text = _INVISIBLE.sub("", text)
+    text = _drop_markup(_INVISIBLE.sub("", text))
     text = _RULE.sub("\n", _MARKDOWN_LINK.sub(r"\1", text))
     text = _FOOTNOTE.sub("", _BRACKETED_ADDRESS.sub("", text))
     return [_EMPHASIS.sub(r"\2", _SPACES.sub(" ", line)).strip() for line in text.split("\n")]
+
+
+def _drop_markup(text: str) -> str:
+    """Text that was meant as HTML but sent as plain text, without its tags and entities."""
+    if "</" in text:
+        text = html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
+    return text
 
 
 def _join_wrapped(lines: list[str]) -> list[str]:

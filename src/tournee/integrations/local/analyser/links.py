@@ -15,6 +15,7 @@ from tournee.integrations.local.analyser.layout import Block, BlockKind, clean_l
 from tournee.integrations.local.analyser.lexicon import Lexicon, read_boilerplate
 from tournee.integrations.local.analyser.summary import share_stems
 from tournee.integrations.local.analyser.title import cut_at_word
+from tournee.integrations.local.analyser.words import drop_addresses
 from tournee.pipeline.ports import KeyLink, Link
 
 MAX_KEY_LINKS = 5
@@ -122,7 +123,7 @@ def _explain(text: str, url: str, blocks: Sequence[Block], position: int | None)
     for before in range(position if is_address or not text else position - 1, max(-1, position - 4), -1):
         block = blocks[before]
         if block.kind is not BlockKind.FRAGMENT and block.text.strip() not in (text, url):
-            shown = clean_line(block.text[:_CONTEXT_CHARACTERS].replace(url, "")).rstrip(" :<([")
+            shown = clean_line(drop_addresses(block.text[:_CONTEXT_CHARACTERS])).strip(" :<([*|>")
             if len(shown) >= 12:
                 return cut_at_word(shown, _WHY_CHARACTERS), 1.2 + (block.kind is BlockKind.HEADING)
     return "", 0.0

@@ -125,8 +125,12 @@ def _join_headlines(blocks: Sequence[Block], subject: str) -> str:
     for block in blocks:
         if not _is_headline(block):
             continue
-        text = clean_line(block.text)
-        if text.casefold() in folded_subject or text in headlines or length + len(text) > MAX_SUMMARY_CHARACTERS - 9:
+        text = clean_line(block.text).strip(" |")
+        if (
+            text.casefold() in folded_subject
+            or any(text in headline for headline in headlines)
+            or length + len(text) > MAX_SUMMARY_CHARACTERS - 9
+        ):
             continue
         headlines.append(text)
         length += len(text) + 3

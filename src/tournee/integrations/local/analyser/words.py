@@ -30,6 +30,11 @@ def hide_addresses(text: str) -> str:
     return _ADDRESS.sub(" . ", text)
 
 
+def drop_addresses(text: str) -> str:
+    """`text` without web and mail addresses and paths."""
+    return _ADDRESS.sub("", text)
+
+
 def find_words(text: str, language: str) -> Iterator[tuple[str, int, int]]:
     """Words with where they begin and end in `text`, elided articles taken off."""
     elides = language in ELIDING_LANGUAGES
