@@ -16,11 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from fit_detection import NAMES, Model, Sample, find_corpus, fit_model, load_samples
+from benchmarks.fit_detection import NAMES, Model, Sample, find_corpus, fit_model, load_samples, make_model
 
 from tournee.pipeline.core.detection.weights import BIAS, WEIGHTS
 
@@ -37,10 +35,12 @@ class Figures:
 
 
 def shipped_model() -> Model:
-    return Model(BIAS, np.array([WEIGHTS.get(name, 0.0) for name in NAMES]))
+    """The weights of core/detection/weights.py."""
+    return make_model(BIAS, WEIGHTS)
 
 
 def judge(rated: Iterable[tuple[Sample, float]]) -> Figures:
+    """Count what the ratings get right, against the labels."""
     pairs = [(sample.is_newsletter, logit > 0) for sample, logit in rated]
     hits = sum(1 for truth, said in pairs if truth and said)
     false = sum(1 for truth, said in pairs if said and not truth)
@@ -58,14 +58,17 @@ def rate_left_out(samples: Sequence[Sample]) -> list[tuple[Sample, float]]:
 
 
 def select_raw(rated: Iterable[tuple[Sample, float]]) -> list[tuple[Sample, float]]:
+    """Mails as they were sent, labelled yes or no."""
     return [(sample, logit) for sample, logit in rated if sample.is_raw and sample.label in ("yes", "no")]
 
 
 def select_wrapped(rated: Iterable[tuple[Sample, float]]) -> list[tuple[Sample, float]]:
+    """Bodies wrapped into bare mails."""
     return [(sample, logit) for sample, logit in rated if not sample.is_raw]
 
 
 def main() -> None:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description="Precision and recall of newsletter detection.")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--disagreements", action="store_true", help="list what label and rules do not agree on")

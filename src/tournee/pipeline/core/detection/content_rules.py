@@ -40,6 +40,15 @@ _SIGNATURE: Final = re.compile(r"^-- ?$", re.M)
 _PERSONAL_GREETING: Final = re.compile(
     r"^(?:hi|hello|hey|dear|hallo|bonjour|salut|hola|ciao)\b[ ,]{0,2}(?:\w{1,20}[ ,]{1,2}){0,2}", re.M
 )
+_PLURAL_VOICE: Final = re.compile(
+    r"\b(?:we|our|us|we.re|we.ve|we.ll|wir|uns|unse?re?[nmrs]?|nous|notre|nos|nosotr[oa]s|nuestr[oa]s?|noi"
+    r"|nostr[oaie]|n[óo]s|noss[oa]s?|wij|we|onze?|nas|nasz\w{0,3}|nam|мы|нас|нам|наш\w{0,3}|εμείς|μας)\b"
+)
+_SINGULAR_VOICE: Final = re.compile(
+    r"\b(?:i (?:am|was|have|had|do|did|think|would|will|can|could|know|want|guess|just|see|don|use|got|hope)|i.m"
+    r"|i.ve|i.d|i.ll|my|me|ich|mein\w{0,2}|mich|mir|je|j.ai|mon|ma|mes|moi|yo|mi|mis|io|mio|mia|eu|meu"
+    r"|minha|ik|mijn|mnie|mi|я|мне|меня|εγώ|μου)\b"
+)
 _PATCH: Final = re.compile(
     r"^(?:diff --git|index [0-9a-f]{7}|@@ -\d|--- a/|\+\+\+ b/|update of /|rcs file:|modified files:|log message:)",
     re.M,
@@ -108,7 +117,7 @@ def _see_imprint(mail: Evidence) -> Finding:
 
 def _see_quotation(mail: Evidence) -> Finding:
     lines = mail.text.count("\n") + 1
-    quoted = sum(1 for _ in _QUOTED_LINE.finditer(mail.text))
+    quoted = 0 if mail.layout.has_html else sum(1 for _ in _QUOTED_LINE.finditer(mail.text))
     if quoted >= 2 and quoted / lines > 0.03:
         return Finding(min(1.0, 0.4 + 2 * quoted / lines), f"{quoted} quoted lines")
     matched = _ATTRIBUTION.search(mail.folded)
@@ -125,6 +134,26 @@ def _see_personal_letter(mail: Evidence) -> Finding:
         return NOTHING
     matched = _PERSONAL_GREETING.search(mail.text[:200].casefold())
     return Finding(1.0, matched[0].strip()) if matched else NOTHING
+
+
+def _count_voices(mail: Evidence) -> tuple[int, int]:
+    text = mail.folded[:20_000]
+    return sum(1 for _ in _PLURAL_VOICE.finditer(text)), sum(1 for _ in _SINGULAR_VOICE.finditer(text))
+
+
+def _see_collective_voice(mail: Evidence) -> Finding:
+    """An organisation speaks: "we" and "our" rather than "I" and "my"."""
+    plural, singular = _count_voices(mail)
+    if plural < 3 or plural < 2 * singular:
+        return NOTHING
+    return Finding(min(1.0, plural / 10), f"{plural} times we, {singular} times I")
+
+
+def _see_personal_voice(mail: Evidence) -> Finding:
+    plural, singular = _count_voices(mail)
+    if singular < 3 or singular < 2 * plural or mail.layout.tables > 3:
+        return NOTHING
+    return Finding(min(1.0, 300 * singular / max(1_000, len(mail.folded))), f"{singular} times I, {plural} times we")
 
 
 def _see_patch(mail: Evidence) -> Finding:
@@ -144,7 +173,7 @@ def _see_credentials(mail: Evidence) -> Finding:
     matched = wording.CREDENTIALS.search(mail.subject.casefold())
     if matched:
         return Finding(1.0, matched[0])
-    matched = wording.CREDENTIALS.search(mail.folded[:1_500]) if len(mail.folded) < 4_000 else None
+    matched = wording.CREDENTIALS.search(mail.folded[:1_500]) if len(mail.folded) < 1_500 else None
     return Finding(0.6, matched[0]) if matched else NOTHING
 
 
@@ -193,6 +222,8 @@ CONTENT_RULES: Final = (
     Rule("read-more", Side.FOR, 0.8, _see_read_more),
     Rule("imprint", Side.FOR, 0.6, _see_imprint),
     Rule("appeal-to-readers", Side.FOR, 0.8, _find_in_text(wording.APPEAL)),
+    Rule("collective-voice", Side.FOR, 0.8, _see_collective_voice),
+    Rule("personal-voice", Side.AGAINST, -1.2, _see_personal_voice),
     Rule("quotation", Side.AGAINST, -2.0, _see_quotation),
     Rule("signature", Side.AGAINST, -0.7, _see_signature),
     Rule("personal-letter", Side.AGAINST, -1.0, _see_personal_letter),

@@ -30,11 +30,9 @@ _BULK_SOFTWARE: Final = re.compile(
     re.I,
 )
 _ROLE: Final = re.compile(
-    r"(?:^|[._+-])(?:news\w{0,12}|enews\w{0,12}|\w{0,12}news|newsletters?|weekly|daily|digest\w{0,4}|updates?"
-    r"|announce\w{0,8}|lists?|listmanager|"
-    r"bulletin|mailing\w{0,6}|mailer|subscri\w{0,8}|editors?|editorial|headlines?|alerts?|info\w{0,6}|marketing|"
-    r"no-?_?reply|do_?-?not_?-?reply|hello|team|contact|offers?|promo\w{0,6}|service|redaktion|redaction"
-    r"|lettre)(?:$|[._+-])",
+    r"(?:^|[._+-])(?:news\w{0,12}|enews\w{0,12}|newsletters?|weekly|daily|digest\w{0,4}|updates?|announce\w{0,8}|lists?"
+    r"|listmanager|bulletin|mailing\w{0,6}|mailer|subscri\w{0,8}|editors?|editorial|headlines?|marketing|offers?"
+    r"|promo\w{0,6}|redaktion|redaction|lettre)(?:$|[._+-])",
     re.I,
 )
 _ROLE_NAME: Final = re.compile(
@@ -45,9 +43,8 @@ _ROLE_NAME: Final = re.compile(
     re.I,
 )
 _VERP: Final = re.compile(
-    r"(?:bounces?|returns?|errors?|owner|sentto|mailing|news|list)[^@\s]{0,80}[-+=._][^@\s]{0,200}@"
-    r"|[^@\s]{1,200}=[^@\s]{1,100}@"
-    r"|[^@\s]{0,60}\d{5,}[^@\s]{0,200}@|@(?:bounces?|returns?|mailing|news|em|e|email|mail\d?|lists?|newsletters?)\.",
+    r"(?:bounces?|returns?|errors?|owner|sentto|mailing|news|list)[^@\s]{1,200}@|=[^@\s]{1,100}@|\d{5,20}[^@\s]{0,200}@"
+    r"|@(?:bounces?|returns?|mailing|news|em|e|email|mail\d?|lists?|newsletters?)\.",
     re.I,
 )
 _BULK_HOST: Final = re.compile(
@@ -85,6 +82,7 @@ _ROBOT: Final = re.compile(
     r"calendar\w{0,20}|rssfeeds?|rss)(?:$|[._+-])",
     re.I,
 )
+_NOTICE: Final = re.compile(r"alerts?\b|\balert|\bnotification|\breminder\b|\binvitation\b", re.I)
 _SPAM_STATUS: Final = re.compile(r"yes\b", re.I)
 
 
@@ -214,7 +212,10 @@ def _see_automatic(mail: Evidence) -> Finding:
         return _present("robot's fields")
     local, _, _ = mail.from_address.partition("@")
     matched = _ROBOT.search(local[:100])
-    return Finding(0.8, matched[0]) if matched else NOTHING
+    if matched:
+        return Finding(0.8, matched[0])
+    matched = _NOTICE.search(f"{local[:100]} {mail.subject[:200]}")
+    return Finding(0.5, matched[0]) if matched else NOTHING
 
 
 def _see_spam_flag(mail: Evidence) -> Finding:

@@ -132,6 +132,7 @@ APPEAL: Final = re.compile(
     r"|our new\b|help (?:us )?(?:create|needed|fund)|fundrais"
     r"|spende[nt]?\b|unterst[üu]tz|soutenez|faites un don|faire un don|dons?\b|donaci[oó]n|apoya|donazion|sostien"
     r"|doneren|doação"
+    r"|пожертв|поддерж|darowizn|wspar|δωρε|wp[łl]a"
     r"|contribute|get involved|call for|contribut(?:e|ing) to|participer|aider|mithelfen|mitmachen|ayud"
 )
 RECEIPT: Final = re.compile(
@@ -157,7 +158,11 @@ FAILED_DELIVERY: Final = re.compile(
     r"|abwesenheit|absence du bureau|mailbox (?:is )?(?:full|unavailable)"
 )
 SPAM: Final = re.compile(
-    r"viagra|cialis|\bpenis|erection|porn|\bxxx\b|\bsex(?:y|ual)?\b|horny|nude|\bteens?\b sluts?|casino|lottery"
+    r"fill (?:out|in) (?:the|this|our) form|otc\b|\bstocks?\b|st0ck|ticker|investors?\b|insider"
+    r"|do not reply to this message|instead, go here|remove@|with (?:the word )?.?remove"
+    r"|cheap|(?:un)?believ|amazing|incredible|winner|congratulations|you (?:have )?won\b|prize|eligible|grants?\b"
+    r"|discount|lowest price|wholesale|save up to|unlimited|instantly|secret"
+    r"|viagra|cialis|\bpenis|erection|porn|\bxxx\b|\bsex(?:y|ual)?\b|horny|nude|\bteens?\b sluts?|casino|lottery"
     r"|\bmortgage|refinanc|\bloans?\b|interest rates?|credit (?:card debt|report|repair)|\bdebts?\b|make money"
     r"|money mak|earn (?:\$|up to|money|extra|big)|work (?:at|from) home|home-?based business"
     r"|financial(?:ly)? (?:freedom|independen)|get rich|extra income|income"

@@ -26,6 +26,7 @@ _BLANKS: Final = re.compile(r"\s+")
 _ENCODED_WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]{0,8000})\?=")
 _BETWEEN_WORDS: Final = re.compile(r"\?=[ \t]+=\?")
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),:;@\[\]]{1,200}@[^\s<>\"'(),:;@]{1,250}")
+_COMMENT: Final = re.compile(r"\(([^()]{1,200})\)")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>|[^\s<>]{1,900}")
 _ISO_DATE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?")
 _EARLIEST_YEAR: Final = 1970
@@ -111,6 +112,9 @@ def read_address(text: str) -> tuple[str, str]:
         name, address = "", ""
     if "@" not in address or address.startswith("@") or " " in address:
         name, address = _read_address_forgiving(text)
+    elif not name:
+        comment = _COMMENT.search(text)
+        name = comment[1] if comment else ""
     return clean_text(name).strip(" \"'"), clean_text(address).strip("<> ").lower()
 
 

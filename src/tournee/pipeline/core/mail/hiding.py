@@ -7,7 +7,7 @@ searched nor analysed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 _HIDING: Final = re.compile(
@@ -20,7 +20,7 @@ _HIDING: Final = re.compile(
 _FONT_SIZE: Final = re.compile(r"(?<![-\w])font-size\s{0,9}:\s{0,9}([\d.]{1,9})\s{0,9}(px|pt|em|rem|%)?", re.I)
 _SIZE: Final = re.compile(r"(?<![-\w])(width|height)\s{0,9}:\s{0,9}([\d.]{1,9})", re.I)
 _CLASS_SELECTOR: Final = re.compile(r"[a-z0-9]{0,20}\.([\w-]{1,80})\Z", re.I)
-_CSS_COMMENT: Final = re.compile(r"/\*[^*]{0,20000}(?:\*(?!/)[^*]{0,20000}){0,200}\*/")
+_BRACE: Final = re.compile(r"[{}]")
 _STYLE_CHARACTERS: Final = 200_000
 _TINY_POINTS: Final = 1.5
 _PIXEL: Final = 2.0
@@ -91,29 +91,27 @@ def _read_size(attributes: Mapping[str, str | None], side: str) -> float | None:
 
 def find_hidden_classes(sheets: Iterable[str]) -> frozenset[str]:
     """Classes that the page's style sheets hide everywhere; rules for some media only (`@media`) are passed over."""
-    hidden: set[str] = set()
-    for sheet in sheets:
-        for selectors, body in _split_rules(_CSS_COMMENT.sub("", sheet[:_STYLE_CHARACTERS])):
-            if not _HIDING.search(body):
-                continue
-            for selector in selectors.split(","):
-                found = _CLASS_SELECTOR.match(selector.strip())
-                if found:
-                    hidden.add(found[1])
-    return frozenset(hidden)
+    rules = (rule for sheet in sheets for rule in _split_rules(_strip_comments(sheet[:_STYLE_CHARACTERS])))
+    selectors = (selector.strip() for names, body in rules if _HIDING.search(body) for selector in names.split(","))
+    return frozenset(found[1] for selector in selectors if (found := _CLASS_SELECTOR.match(selector)))
 
 
-def _split_rules(sheet: str) -> Iterable[tuple[str, str]]:
+def _strip_comments(sheet: str) -> str:
+    before, *commented = sheet.split("/*")
+    return before + "".join(piece.partition("*/")[2] for piece in commented)
+
+
+def _split_rules(sheet: str) -> Iterator[tuple[str, str]]:
     """(selectors, declarations) of the rules at the top level, in one pass over the braces."""
-    depth, start, opened, selectors = 0, 0, 0, ""
-    for found in re.finditer(r"[{}]", sheet):
-        if found[0] == "{":
-            if depth == 0:
-                selectors, opened = sheet[start : found.start()], found.end()
+    depth, start, opened = 0, 0, 0
+    for brace in _BRACE.finditer(sheet):
+        if brace[0] == "{":
+            opened = opened if depth else brace.end()
             depth += 1
-        elif depth:
-            depth -= 1
-            if depth == 0:
-                start = found.end()
-                if not selectors.lstrip().startswith("@"):
-                    yield selectors, sheet[opened : found.start()][:2000]
+            continue
+        depth = max(0, depth - 1)
+        if depth == 0:
+            selectors = sheet[start : max(start, opened - 1)].strip()
+            start = brace.end()
+            if selectors and not selectors.startswith("@"):
+                yield selectors, sheet[opened : brace.start()][:2000]

@@ -90,7 +90,7 @@ class _Collected:
     def take(self) -> bytes:
         """What was collected, less the blank line that the format puts behind each message."""
         lines = self._lines
-        if len(lines) > 1 and not lines[-1].strip() and not lines[-2].strip():
+        if len(lines) > 1 and not lines[-1].strip():
             lines = lines[:-1]
         message = b"".join(lines)
         self._lines, self._size_bytes = [], 0

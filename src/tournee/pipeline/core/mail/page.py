@@ -36,6 +36,8 @@ _TAG: Final = re.compile(
     re.I,
 )
 _ANY_TAG: Final = re.compile(r"<[^<>]{0,5000}>")
+_TAG_CHARACTERS: Final = 10_000
+_TAG_ATTRIBUTES: Final = 3_000
 _LARGE_FONT_POINTS: Final = 13.0
 _SHORT_TEXT_CHARACTERS: Final = 200
 
@@ -57,7 +59,7 @@ class Page:
 
 def read_page(html: str) -> Page:
     """Read a page. Never raises for bad HTML; nested beyond the limit it is read as text with its tags cut out."""
-    if _is_nested_too_deeply(html):
+    if _is_nested_too_deeply(html) or _has_monstrous_tag(html):
         return Page(text=_tidy_lines(strip_invisible(_BLANKS.sub(" ", _ANY_TAG.sub("\n", html)))))
     tree = LexborHTMLParser(html)
     page = Page(tree=tree)
@@ -77,6 +79,16 @@ def _is_nested_too_deeply(html: str) -> bool:
         depth = max(0, depth - 1) if found[1] else depth + 1
         if depth > HTML_DEPTH:
             return True
+    return False
+
+
+def _has_monstrous_tag(html: str) -> bool:
+    """One tag with thousands of attributes: the parser compares each of them with all others."""
+    for piece in html.split(">"):
+        if len(piece) > _TAG_CHARACTERS:
+            _, opened, tag = piece.rpartition("<")
+            if opened and tag.count(" ") + tag.count("/") + tag.count("\n") + tag.count("\t") > _TAG_ATTRIBUTES:
+                return True
     return False
 
 

@@ -26,9 +26,7 @@ def find_links(text: str) -> list[Link]:
     """Addresses of pages in the text, in order, each once; the text is what a Markdown link calls it."""
     links: dict[str, Link] = {}
     for found in _URL.finditer(text):
-        url = found[0].rstrip(_TRAILING)
-        while url.endswith(")") and url.count(")") > url.count("("):
-            url = url[:-1].rstrip(_TRAILING)
+        url = _close_brackets(found[0].rstrip(_TRAILING))
         if url in links:
             continue
         title = _MARKDOWN_LINK.search(text[max(0, found.start() - _LOOK_BACK_CHARACTERS) : found.start()])
@@ -36,3 +34,10 @@ def find_links(text: str) -> list[Link]:
         if len(links) >= LINKS:
             break
     return list(links.values())
+
+
+def _close_brackets(url: str) -> str:
+    """Without the closing brackets at its end that were opened before the address began."""
+    excess = url.count(")") - url.count("(")
+    at_end = len(url) - len(url.rstrip(")"))
+    return url[: len(url) - min(excess, at_end)].rstrip(_TRAILING) if excess > 0 and at_end else url

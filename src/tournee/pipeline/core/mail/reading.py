@@ -16,6 +16,7 @@ from tournee.pipeline.core.detection.classification import Verdict, classify
 from tournee.pipeline.core.detection.evidence import Evidence, Layout
 from tournee.pipeline.core.mail import fields as header_fields
 from tournee.pipeline.core.mail import fingerprint, sanitising
+from tournee.pipeline.core.mail.characters import clean_text
 from tournee.pipeline.core.mail.header_block import is_mail
 from tournee.pipeline.core.mail.language import detect_language
 from tournee.pipeline.core.mail.limits import DETECTION_CHARACTERS, LINKS, MESSAGE_BYTES, TEXT_CHARACTERS
@@ -41,7 +42,7 @@ class _Notes:
 
     def add(self, note: str) -> None:
         if len(self._seen) < _NOTES:
-            self._seen.setdefault(note[:200])
+            self._seen.setdefault(clean_text(note[:200]))
 
     def taken(self) -> tuple[str, ...]:
         return tuple(self._seen)

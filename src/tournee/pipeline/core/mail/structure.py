@@ -23,7 +23,9 @@ from tournee.pipeline.core.mail.limits import ATTACHMENTS, BODY_BYTES, DEPTH, PA
 
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{1,40})", re.I)
-_HTML_START: Final = re.compile(r"\s*(?:<!doctype html|<html|<head|<body|<table|<div)", re.I)
+_HTML_START: Final = re.compile(r"(?:<!doctype html|<html|<head|<body|<table|<div)", re.I)
+_BOUNDARY_LINES: Final = 20 * PARTS
+"""More lines that begin with two dashes would keep the standard library's parser busy for many seconds."""
 _TEXT_TYPES: Final = frozenset({"text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/markdown"})
 
 
@@ -51,6 +53,8 @@ class Structure:
 
 def parse_message(raw: bytes, note: Callable[[str], None]) -> email.message.Message:
     """The tree of a message. Raises TooManyParts for one nested deeper than the parser can go."""
+    if raw.count(b"\n--") > _BOUNDARY_LINES:
+        raise TooManyParts(f"more than {_BOUNDARY_LINES} lines that could part it")
     block = find_header_block(raw)
     if block.mended is not None:
         note("header block mended")
@@ -88,8 +92,8 @@ class _Walk:
             raise TooManyParts(f"more than {PARTS} parts, or nested deeper than {DEPTH}")
         content_type = read_content_type(part)
         self._structure.part_types.append(content_type)
-        children: Any = part.get_payload()
-        if isinstance(children, list):
+        if part.is_multipart():
+            children: Any = part.get_payload()
             return self._collect_children(content_type, children, depth)
         if content_type in _TEXT_TYPES and not self._is_attached(part):
             return self._read_text(part, content_type)
@@ -132,7 +136,9 @@ class _Walk:
             declared = _META_CHARSET.search(data[:4096])
             charset = declared[1].decode("ascii") if declared else None
         content = decode_bytes(data, charset, self._note)
-        is_html = content_type == "text/html" or (_HTML_START.match(content) is not None and "</" in content)
+        is_html = content_type == "text/html" or (
+            _HTML_START.match(content[:2000].lstrip()) is not None and "</" in content
+        )
         return [Segment(is_html, content)]
 
     def _is_attached(self, part: email.message.Message) -> bool:
@@ -159,11 +165,12 @@ def read_content_type(part: email.message.Message) -> str:
 
 def read_payload(part: email.message.Message, note: Callable[[str], None]) -> bytes:
     """The bytes of a text part, its transfer encoding undone as far as it is intact. Cut at 4 MiB."""
-    payload = part.get_payload()
-    if not isinstance(payload, str):
-        return b""
-    data = payload.encode("utf-8", "surrogateescape") if not payload.isascii() else payload.encode("ascii")
     encoding = str(part.get("content-transfer-encoding", ""))[:100].strip().lower()
+    # Without its encoding the part answers the bytes as they came: its own decoding gives up on damaged ones.
+    del part["content-transfer-encoding"]
+    data = part.get_payload(decode=True)
+    if not isinstance(data, bytes):
+        return b""
     if len(data) > 4 * BODY_BYTES:
         data = data[: 4 * BODY_BYTES]
     if encoding.startswith("base64"):

@@ -1,0 +1,101 @@
+"""The pool of processes: limits are kept, neighbours unharmed, nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.cpu_work import add, crash, crash_once, eat_memory, fail, spin, tell_process
+from tests.support.waiting import wait_until
+from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuPool, CpuPoolConfig, PoolClosed
+
+
+def list_workers() -> list[psutil.Process]:
+    """Child processes that run work; Python's own tracker of shared resources is none."""
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if not any("resource_tracker" in word for word in child.cmdline())]
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[CpuPool]:
+    pool = CpuPool()
+    yield pool
+    await pool.close()
+
+
+async def test_work_is_done_in_another_process(pool: CpuPool) -> None:
+    assert await pool.run(add, 1, 2) == 3
+    assert await pool.run(tell_process) != psutil.Process().pid
+
+
+async def test_no_more_processes_than_allowed(pool: CpuPool) -> None:
+    processes = await asyncio.gather(*(pool.run(tell_process) for _ in range(12)))
+    assert len(set(processes)) <= 2
+
+
+async def test_an_error_of_the_work_is_raised_as_it_is(pool: CpuPool) -> None:
+    with pytest.raises(ValueError, match="not today"):
+        await pool.run(fail)
+
+
+async def test_work_above_its_time_is_killed_and_says_so(pool: CpuPool) -> None:
+    with pytest.raises(CpuLimitExceeded, match=r"more than 0\.5 s"):
+        await pool.run(spin, timeout_seconds=0.5)
+    assert await pool.run(add, 1, 2) == 3
+
+
+async def test_work_above_its_memory_fails_and_says_so(pool: CpuPool) -> None:
+    with pytest.raises(CpuLimitExceeded, match="more than 1024 MiB"):
+        await pool.run(eat_memory, 2 << 30)
+
+
+async def test_work_that_kills_its_process_harms_no_neighbour(pool: CpuPool) -> None:
+    results = await asyncio.gather(
+        pool.run(crash), *(pool.run(add, 1, number) for number in range(20)), return_exceptions=True
+    )
+    assert isinstance(results[0], CpuLimitExceeded)
+    assert "killed its process" in str(results[0])
+    assert results[1:] == list(range(1, 21))
+
+
+async def test_work_whose_process_was_killed_from_outside_is_done_again(pool: CpuPool, tmp_path: Path) -> None:
+    assert await pool.run(crash_once, str(tmp_path / "mark")) == "done"
+
+
+async def test_cancelling_kills_the_process_that_works(pool: CpuPool) -> None:
+    running = asyncio.create_task(pool.run(spin, timeout_seconds=60))
+    await wait_until(lambda: any(worker.cpu_times().user > 1.5 for worker in list_workers()))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await asyncio.gather(*(pool.run(add, 1, number) for number in range(4))) == [1, 2, 3, 4]
+
+
+async def test_the_event_loop_is_not_blocked(pool: CpuPool) -> None:
+    await pool.run(add, 1, 2)
+    ticks = 0
+    working = asyncio.create_task(pool.run(spin, timeout_seconds=0.5))
+    while not working.done():
+        await asyncio.sleep(0.005)
+        ticks += 1
+    with pytest.raises(CpuLimitExceeded):
+        await working
+    assert ticks > 20
+
+
+async def test_closing_leaves_no_process_and_ends_what_runs() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1))
+    running = asyncio.create_task(pool.run(spin, timeout_seconds=60))
+    waiting = asyncio.create_task(pool.run(add, 1, 2))
+    await wait_until(lambda: bool(list_workers()))
+    await pool.close()
+    await pool.close()
+    outcomes = await asyncio.gather(running, waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [PoolClosed, PoolClosed]
+    assert list_workers() == []
+    with pytest.raises(PoolClosed):
+        await pool.run(add, 1, 2)

@@ -1,0 +1,53 @@
+"""No pattern of ours takes more than linear time, whatever it is given."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tournee.pipeline.core import detection, mail
+
+LENGTH = 40_000
+ADVERSARIES = (
+    *'a \n1.-=@<(["#>Aé',
+    *("a ", "a@", "a.", "a-", "0,", "*/", "/*", "\n#", "\n ", "\n- ", "http://", "=?", "=?a?q?", "<div ", "charset="),
+    *(
+        "confirm your ",
+        "view this email ",
+        "you are ",
+        "issue ",
+        "bestätig a ",
+        "nous ",
+        "newsletters",
+        "to ",
+        "bounce-",
+    ),
+    *("font-size:", "display : ", "[a] ", "From ", "1 jan ", "fill out the "),
+)
+
+
+def list_patterns() -> Iterator[tuple[str, re.Pattern[str] | re.Pattern[bytes]]]:
+    for package in (mail, detection):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for name, value in vars(importlib.import_module(module.name)).items():
+                if isinstance(value, re.Pattern):
+                    yield f"{module.name.rpartition('.')[2]}.{name}", value
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), list(list_patterns()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_pattern_is_linear(name: str, pattern: re.Pattern[str] | re.Pattern[bytes]) -> None:
+    for adversary in ADVERSARIES:
+        text = adversary * (LENGTH // len(adversary)) + "!"
+        started = time.process_time()
+        if isinstance(pattern.pattern, bytes):
+            sum(1 for _ in pattern.finditer(text.encode()))
+        else:
+            sum(1 for _ in pattern.finditer(text))
+        assert time.process_time() - started < 1.0, f"{name} on {adversary!r}"
