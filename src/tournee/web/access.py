@@ -30,7 +30,7 @@ MAX_FORM_BYTES = 64 * 1024
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = frozenset({"/healthz", "/readyz", "/enter"})
-_OPEN_PREFIXES = ("/static/",)
+_STATIC_PREFIX = "/static/"
 _HOOKS_PREFIX = "/hooks/"
 
 
@@ -75,8 +75,8 @@ class AccessMiddleware:
                 await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        send = _with_security_headers(send)
         path: str = scope["path"]
+        send = _with_headers(send, _choose_caching(path, scope["query_string"]))
         if path.startswith(_HOOKS_PREFIX):
             await self._app(scope, receive, send)
             return
@@ -133,7 +133,7 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
+    return path in _OPEN_PATHS or path.startswith(_STATIC_PREFIX)
 
 
 def _split_host(header: str) -> tuple[str, int | None]:
@@ -192,13 +192,20 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _with_security_headers(send: Send) -> Send:
+def _choose_caching(path: str, query: bytes) -> str:
+    """Pages are never kept; a static file whose address names its content is kept for ever."""
+    if not path.startswith(_STATIC_PREFIX):
+        return "no-store"
+    return "public, max-age=31536000, immutable" if query.startswith(b"v=") else "no-cache"
+
+
+def _with_headers(send: Send, caching: str) -> Send:
     async def send_guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in PAGE_HEADERS.items():
                 headers.setdefault(name, value)
-            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("cache-control", caching)
         await send(message)
 
     return send_guarded

