@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -59,7 +60,7 @@ from tournee.engine.ports import (
     Transaction,
     WorkerRow,
 )
-from tournee.engine.postgres.enqueue import EnqueueTransaction
+from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.store import PostgresJobStore
 from tournee.engine.registry import HandlerOptions, Registry
 from tournee.engine.worker.context import Batch, Job
@@ -146,13 +147,16 @@ class Engine:
         self.settings = settings or EngineSettings()
         self.registry = registry
         self.store = PostgresJobStore(pool, self.settings.breakers)
+        self.store.session.on_enqueued = self._nudge_queues
         self.broker = broker
         self._holder = WorkerId(uuid4())
         self._reconciler = Reconciler(self.store, broker)
         self._projection = DeadLetterProjection(self.store, broker)
         self._rescuer = Rescuer(self.store, self.settings.lease_seconds, registry.find_death_hook)
-        self._relays: dict[QueueName, Service] = {}
+        self._relays: dict[QueueName, Relay] = {}
+        self._fills: dict[QueueName, Service] = {}
         self._services: list[Service] = []
+        self._workers: list[Worker] = []
         self._finished: dict[QueueName, QueueStatus] = {}
         self._finished_until = 0.0
 
@@ -169,10 +173,11 @@ class Engine:
             relay = Relay(
                 queue.name, self.store, self.broker, self._reconciler, self.settings.window, self.settings.breakers
             )
-            self._relays[queue.name] = Service(
+            self._relays[queue.name] = relay
+            self._fills[queue.name] = Service(
                 f"relay {queue.name}", _drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.01
             )
-        self._services = [*self._relays.values(), *(self._maintenance() if self.settings.maintains else [])]
+        self._services = [*self._fills.values(), *(self._maintenance() if self.settings.maintains else [])]
         for service in self._services:
             service.start()
 
@@ -185,24 +190,32 @@ class Engine:
 
     def nudge(self, queue: QueueName | None = None) -> None:
         """Something was enqueued or settled: let the relay look now."""
-        for name, service in self._relays.items():
+        for name, service in self._fills.items():
             if queue is None or name == queue:
                 service.nudge()
 
+    def _nudge_queues(self, queues: AbstractSet[QueueName]) -> None:
+        for queue in queues:
+            self.nudge(queue)
+
+    def _note_settled(self, queue: QueueName, count: int) -> None:
+        relay = self._relays.get(queue)
+        if relay is not None and relay.note_settled(count):
+            self.nudge(queue)
+
     def build_worker(self, settings: WorkerSettings) -> Worker:
         """A worker on this engine's stores; one per process. The caller starts and stops it."""
-        return Worker(settings, self.store, self.broker, self.registry, self.nudge)
+        worker = Worker(settings, self.store, self.broker, self.registry, self._note_settled)
+        self._workers.append(worker)
+        return worker
 
     # --- enqueue
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A transaction of our own: committed at the end, then the relay is nudged."""
-        async with self.store.session.transaction() as connection:
-            opened = EnqueueTransaction(connection)
+        async with open_transaction(self.store.session) as opened:
             yield opened
-        if opened.enqueued:
-            self.nudge()
 
     def join(self, connection: Connection) -> Transaction:
         """Enqueue in the caller's open transaction. The relay's poll finds the jobs after the commit, or `nudge()`."""
@@ -259,7 +272,12 @@ class Engine:
 
     async def cancel(self, job_ids: Sequence[int], who: Operator) -> Mapping[JobId, JobState]:
         """Cancel live jobs; running ones are asked to stop. Audited. Answers the state each now has."""
-        return await self.store.cancel_jobs(job_ids, who, self.registry.find_cancel_hook)
+        states = await self.store.cancel_jobs(job_ids, who, self.registry.find_cancel_hook)
+        running = {job_id for job_id, state in states.items() if state is JobState.RUNNING}
+        for worker in self._workers:
+            # Workers of other processes see it at their next heartbeat.
+            worker.stop_jobs(running)
+        return states
 
     async def redrive(self, job_ids: Sequence[int], who: Operator) -> Sequence[DeadJob]:
         """Dead jobs run again, with fresh budgets and the same id. Audited."""
@@ -305,7 +323,12 @@ class Engine:
         leadership = Leadership(self.store, role, self._holder, duration)
 
         async def run_if_leader() -> None:
-            if await leadership.take():
+            try:
+                leads = await leadership.take()
+            except (LedgerUnavailable, LedgerContended):
+                self._rescuer.forget()
+                raise
+            if leads:
                 await run()
             elif role == "rescuer":
                 self._rescuer.forget()

@@ -250,11 +250,30 @@ class Gate:
     breaker: str
     breaker_due: bool
     """An open breaker whose time has come: half-open it."""
-    tenant_cursor: str
+    closed_for_seconds: float | None
+    """How long a breaker that was open is closed again; None: it never opened, or is not closed."""
     epoch: int
-    inflight: int
     concurrency: int
     consumed_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many rows of a queue may be in flight, queued and running together."""
+
+    limit: int
+    urgent_reserve: int = 0
+    """How many urgent ones may stand beyond the limit."""
+    provider: str | None = None
+    """A half-open breaker's limit is one for all queues of its provider: they are counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a mark took, in the order in which it must be added, and how many there was room for."""
+
+    jobs: Sequence[Dispatchable]
+    wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,13 +331,17 @@ class JobStore(Protocol):
 
     async def read_gate(self, queue: QueueName) -> Gate: ...
 
-    async def mark_queued(self, queue: QueueName, need: int, urgent_reserve: int) -> Sequence[Dispatchable]:
-        """Promote due rows and mark at most `need` (urgent ones: plus the reserve) `queued`, in the order in which they
-        must be added. Empty also when another relay is filling this queue. Commits before it returns.
+    async def mark_queued(self, queue: QueueName, room: Room) -> Marked:
+        """Promote due rows and mark as many `queued` as there is room for, counted under the lock of the fill. Empty
+        also when another relay is filling this queue. Commits before it returns.
         """
         ...
 
-    async def half_open_breaker(self, provider: str) -> None: ...
+    async def half_open_breaker(self, provider: str) -> None:
+        """An open breaker whose time has come lets its first probes through: what was dispatched before goes back to
+        pending, so that probes are all that can be claimed.
+        """
+        ...
 
     async def return_queued(self, ids: Sequence[DispatchId]) -> Sequence[JobId]:
         """`queued` rows of exactly these dispatches go back to `pending`."""
@@ -395,14 +418,19 @@ class JobStore(Protocol):
     async def rescue_jobs(
         self, dead_workers: Sequence[WorkerId], on_dead: Callable[[str], DeathHook | None], limit: int = 500
     ) -> Rescued:
-        """Rescue what dead workers left, what bears no worker's id and what is past its deadline."""
+        """Rescue what dead workers left, what bears no worker's id and what is past its deadline. Each death is a
+        transaction of its own; a hook that fails leaves its row to the next rescue, and holds up no other.
+        """
         ...
 
     async def read_epochs(self) -> Mapping[QueueName, int]: ...
 
-    async def renew_epoch(self, queue: QueueName, write: Callable[[int], Awaitable[None]], seen: int | None) -> int | None:
-        """Redis was lost: under a lock on the queue's row, `write` the next epoch to Redis, sweep the queued rows to
-        pending, commit the epoch. Answers how many moved; None where the ledger's epoch is `seen` after all.
+    async def renew_epoch(
+        self, queue: QueueName, read: Callable[[], Awaitable[int | None]], write: Callable[[int], Awaitable[None]]
+    ) -> int | None:
+        """Redis was lost: under a lock on the queue's row, `read` its epoch again, `write` the next one to Redis, sweep
+        the queued rows to pending, commit the epoch. Answers how many moved; None where another process was first and
+        both sides agree.
         """
         ...
 

@@ -136,7 +136,9 @@ class ClaimedJob:
     attempt: int
     max_attempts: int
     crashes: int
+    outages: int
     suspect: bool
+    cancel_requested: bool
     created_at: datetime
     started_at: datetime
     trace_context: str | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -70,27 +70,45 @@ def to_new_job(
 ) -> NewJob:
     """Turn a payload into a row to insert. Raises `InvalidPayload` with what to change."""
     name = type(payload).__name__
-    key = payload.key()
-    if not 1 <= len(key) <= MAX_KEY_LENGTH or "\x00" in key:
+    key, tenant = payload.key(), payload.tenant()
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not _is_storable(key):
         raise InvalidPayload(f"{name}.key() must give 1 to {MAX_KEY_LENGTH} characters without NUL, not {key[:40]!r}")
+    if len(tenant) > MAX_KEY_LENGTH or not _is_storable(tenant):
+        raise InvalidPayload(f"{name}.tenant() must give at most {MAX_KEY_LENGTH} characters without NUL")
     if run_at is not None and run_at.tzinfo is None:
         raise InvalidPayload(f"run_at of {name} must have a time zone")
     data = payload.model_dump(mode="json")
-    text = json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_PAYLOAD_BYTES - 1024:
-        raise InvalidPayload(f"{name} is larger than {MAX_PAYLOAD_BYTES // 1024 - 1} KiB: put ids in it, not contents")
-    if "\x00" in text or "\\u0000" in text:
-        raise InvalidPayload(f"{name} holds a NUL character, which PostgreSQL cannot store")
+    _refuse_unstorable(name, data)
     return NewJob(
         queue=type(payload).queue_name,
         key=key,
         kind=type(payload).kind,
         version=type(payload).version,
         payload=data,
-        tenant=payload.tenant(),
+        tenant=tenant,
         priority=priority,
         delay=delay,
         run_at=run_at,
         max_attempts=type(payload).max_attempts,
         trace_context=trace_context,
     )
+
+
+def _refuse_unstorable(name: str, data: dict[str, Any]) -> None:
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+    except ValueError as error:
+        raise InvalidPayload(f"{name} holds a number that JSON has no word for: {error}") from error
+    # An escaped backslash before u0000 is no NUL.
+    if "\\u0000" in text.replace("\\\\", "") or not _is_storable(text):
+        raise InvalidPayload(f"{name} holds a NUL or a lone surrogate, which PostgreSQL cannot store")
+    if len(text.encode()) > MAX_PAYLOAD_BYTES - 1024:
+        raise InvalidPayload(f"{name} is larger than {MAX_PAYLOAD_BYTES // 1024 - 1} KiB: put ids in it, not contents")
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text

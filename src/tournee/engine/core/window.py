@@ -20,6 +20,6 @@ class WindowPolicy:
         """The window: what was consumed in the last second, at least twice the total concurrency."""
         return min(max(self.minimum, 2 * concurrency, int(consumed_per_second)), self.maximum)
 
-    def need(self, window: int, concurrency: int, inflight: int) -> int:
-        """How many more to dispatch; `inflight` counts queued and running rows, and running ones are no backlog."""
-        return max(0, window + concurrency - inflight)
+    def limit(self, concurrency: int, consumed_per_second: float) -> int:
+        """How many rows may be in flight: a window of queued ones, and as many running as there are places."""
+        return self.size(concurrency, consumed_per_second) + concurrency

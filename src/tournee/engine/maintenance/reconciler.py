@@ -44,7 +44,14 @@ class Reconciler:
 
     async def recover(self, queue: QueueName, seen_epoch: int | None) -> int:
         """Redis is not the one the ledger knows: renew the epoch and sweep. Answers how many rows went back."""
-        moved = await self._store.renew_epoch(queue, lambda epoch: self._broker.write_epoch(queue, epoch), seen_epoch)
+
+        async def read_epoch() -> int | None:
+            return (await self._broker.read_depth(queue)).epoch
+
+        async def write_epoch(epoch: int) -> None:
+            await self._broker.write_epoch(queue, epoch)
+
+        moved = await self._store.renew_epoch(queue, read_epoch, write_epoch)
         if moved is None:
             return 0
         if moved or seen_epoch is not None:

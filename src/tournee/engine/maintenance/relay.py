@@ -1,7 +1,7 @@
 """The relay: fills each queue's window in Redis from the ledger.
 
-Keeps invariants 5 and 11: marks commit before anything is added, no transaction is open while talking to Redis, and what
-Redis did not take goes back. A relay that dies between mark and add leaves its rows to the comparison.
+Keeps invariants 5 and 11: marks commit before anything is added, no transaction is open while talking to Redis, and
+what Redis did not take goes back. A relay that dies between mark and add leaves its rows to the comparison.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tournee.engine.core.breaker import BreakerPolicy, BreakerState
 from tournee.engine.core.job import Dispatchable, QueueName
 from tournee.engine.core.window import WindowPolicy
 from tournee.engine.maintenance.reconciler import Reconciler
-from tournee.engine.ports import Broker, BrokerUnavailable, Gate, JobStore, LedgerContended, LedgerUnavailable
+from tournee.engine.ports import Broker, Gate, JobStore, LedgerContended, LedgerUnavailable, Room
 
 log = structlog.get_logger(__name__)
 
@@ -40,49 +40,62 @@ class Relay:
         self._reconciler = reconciler
         self._window = window
         self._breakers = breakers
+        self._limit = 0
+        self._settled = 0
+        self._may_lack = True
+
+    def note_settled(self, count: int) -> bool:
+        """Count what this process has settled since the last fill; True when half of the window is gone and the ledger
+        may hold more.
+        """
+        self._settled += count
+        return self._may_lack and self._settled * 2 >= self._limit
 
     async def fill(self) -> int:
         """One run: see that Redis is the one we know, then dispatch what the window lacks. Answers how many."""
+        self._settled = 0
         gate = await self._store.read_gate(self.queue)
         depth = await self._broker.read_depth(self.queue)
         if depth.epoch != gate.epoch:
             await self._reconciler.recover(self.queue, depth.epoch)
-            gate = await self._store.read_gate(self.queue)
+        room = await self._find_room(gate)
+        self._may_lack, self._limit = room is not None, room.limit if room else 0
         dispatched = 0
-        for _ in range(ROUNDS):
-            need = await self._need(gate)
-            if need <= 0:
+        for _ in range(ROUNDS if room else 0):
+            assert room is not None
+            marked = await self._store.mark_queued(self.queue, room)
+            self._may_lack = len(marked.jobs) >= marked.wanted
+            if not marked.jobs:
                 break
-            jobs = await self._store.mark_queued(self.queue, need, self._window.urgent_reserve)
-            if not jobs:
+            await self._add(marked.jobs)
+            dispatched += len(marked.jobs)
+            if self._may_lack:
                 break
-            await self._add(jobs)
-            dispatched += len(jobs)
-            if len(jobs) >= need:
-                break
-            gate = await self._store.read_gate(self.queue)
         return dispatched
 
-    async def _need(self, gate: Gate) -> int:
+    async def _find_room(self, gate: Gate) -> Room | None:
+        """How much may be in flight now; None: nothing may be dispatched."""
         if gate.paused:
-            return 0
-        window = self._window.size(gate.concurrency, gate.consumed_per_second)
-        need = self._window.need(window, gate.concurrency, gate.inflight)
+            return None
+        limit = self._window.limit(gate.concurrency, gate.consumed_per_second)
         match BreakerState(gate.breaker):
             case BreakerState.CLOSED:
-                return need
+                ramp = self._breakers.ramp_limit(gate.closed_for_seconds)
+                if ramp is not None and ramp < limit:
+                    return Room(ramp)
+                return Room(limit, self._window.urgent_reserve)
             case BreakerState.OPEN:
                 if not gate.breaker_due or gate.provider is None:
-                    return 0
+                    return None
                 await self._store.half_open_breaker(gate.provider)
-                return min(need, self._breakers.probes - gate.inflight)
+                return Room(min(limit, self._breakers.probes), provider=gate.provider)
             case BreakerState.HALF_OPEN:
-                return min(need, self._breakers.probes - gate.inflight)
+                return Room(min(limit, self._breakers.probes), provider=gate.provider)
 
     async def _add(self, jobs: Sequence[Dispatchable]) -> None:
         try:
             await self._broker.add(self.queue, jobs)
-        except BrokerUnavailable:
+        except Exception:
             # Some may have been added: their rows move on to another dispatch, and the entries find no row to claim.
             try:
                 await self._store.return_queued([job.id for job in jobs])

@@ -66,8 +66,8 @@ class Service:
                 await self._run_once()
             except (LedgerUnavailable, LedgerContended, BrokerUnavailable) as error:
                 log.warning("service waits for a store", service=self.name, error=str(error))
-            except Exception as error:
-                log.error("service failed and goes on", service=self.name, exc_info=error)
+            except Exception:
+                log.exception("service failed and goes on", service=self.name)
             if self._pause_seconds:
                 await self._wait(self._stopping, self._pause_seconds)
             await self._wait(self._nudged, self._interval_seconds)

@@ -30,8 +30,11 @@ class BreakerStore:
             assert row is not None
             state = BreakerState(row["state"])
             failures = row["failures"] + 1
-            # A straggler that was running when the breaker opened tells nothing new, unless the provider named a time.
-            if state is BreakerState.OPEN and retry_after is None:
+            if state is BreakerState.OPEN:
+                # A straggler that was running when the breaker opened tells nothing new; it must not count as one more
+                # opening, but the provider may have named a later time to it.
+                if retry_after is not None:
+                    await connection.execute(SQL.extend_opening, provider, retry_after)
                 return state
             if not self._policy.opens(state, failures, retry_after):
                 await connection.execute(

@@ -14,7 +14,7 @@ from tournee.db.pool import Connection
 from tournee.engine.core.errors import LeaseLost
 from tournee.engine.core.job import ClaimedJob, DeadJob, DispatchId, Failure, JobId, JobState, WorkerId
 from tournee.engine.ports import DeathHook
-from tournee.engine.postgres.enqueue import EnqueueTransaction
+from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.rows import to_claimed, to_dead
 from tournee.engine.postgres.session import AGEING, SQL, Session, columns
 
@@ -47,21 +47,21 @@ class ClaimStore:
         self, jobs: Sequence[ClaimedJob], completed: Callable[[], Sequence[ClaimedJob]]
     ) -> AsyncIterator[EnqueueTransaction]:
         """See the port."""
-        async with self._session.transaction() as connection:
-            await _lock_running(connection, jobs)
-            trace = jobs[0].trace_context if len(jobs) == 1 else None
-            yield EnqueueTransaction(connection, trace)
+        trace = jobs[0].trace_context if len(jobs) == 1 else None
+        async with self._session.handlers, open_transaction(self._session, trace) as transaction:
+            await _lock_running(transaction.connection, jobs)
+            yield transaction
             done = completed()
-            rows = await connection.fetch(SQL.complete_jobs, *_leases(done))
+            rows = await transaction.connection.fetch(SQL.complete_jobs, *_leases(done))
             if len(rows) != len(done):
                 raise LeaseLost(_name_lost(done, {row["id"] for row in rows}))
 
     @asynccontextmanager
     async def step(self, job: ClaimedJob) -> AsyncIterator[EnqueueTransaction]:
         """See the port."""
-        async with self._session.transaction() as connection:
-            await _lock_running(connection, [job])
-            yield EnqueueTransaction(connection, job.trace_context)
+        async with self._session.handlers, open_transaction(self._session, job.trace_context) as transaction:
+            await _lock_running(transaction.connection, [job])
+            yield transaction
 
     async def complete_jobs(self, jobs: Sequence[ClaimedJob]) -> set[JobId]:
         """See the port."""
@@ -77,7 +77,8 @@ class ClaimStore:
         self, job: ClaimedJob, failure: Failure, outcome: str, delay: timedelta, on_dead: DeathHook | None
     ) -> DeadJob | None:
         """See the port."""
-        async with self._session.transaction() as connection:
+        async with open_transaction(self._session, job.trace_context) as transaction:
+            connection = transaction.connection
             await _lock_running(connection, [job])
             await record_attempt(connection, job.id.job_id, job.lease, failure, outcome)
             if job.attempt + 1 < job.max_attempts:
@@ -88,8 +89,8 @@ class ClaimStore:
                 raise LeaseLost(str(job.id))
             dead = to_dead(row, failure)
             if on_dead is not None:
-                await on_dead(EnqueueTransaction(connection, job.trace_context), dead)
-            return dead
+                await on_dead(transaction, dead)
+        return dead
 
     async def put_off_jobs(
         self, jobs: Sequence[ClaimedJob], delay: timedelta, *, outage: Failure | None = None, snoozed: bool = False
@@ -112,10 +113,10 @@ class ClaimStore:
 
     async def cancel_running(self, job: ClaimedJob, on_cancelled: DeathHook | None) -> bool:
         """See the port."""
-        async with self._session.transaction() as connection:
-            row = await connection.fetchrow(SQL.cancel_running, job.id.job_id, job.lease)
+        async with open_transaction(self._session, job.trace_context) as transaction:
+            row = await transaction.connection.fetchrow(SQL.cancel_running, job.id.job_id, job.lease)
             if row is not None and on_cancelled is not None:
-                await on_cancelled(EnqueueTransaction(connection, job.trace_context), to_dead(row, CANCELLED))
+                await on_cancelled(transaction, to_dead(row, CANCELLED))
         return row is not None
 
 

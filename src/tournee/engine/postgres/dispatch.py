@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tournee.db.pool import Connection
-from tournee.engine.core.job import Dispatchable, DispatchId, JobId, QueueName
-from tournee.engine.ports import Gate, QueueDeclaration
+from tournee.engine.core.job import Dispatchable, DispatchId, JobId, Priority, QueueName
+from tournee.engine.ports import Gate, Marked, QueueDeclaration, Room
 from tournee.engine.postgres.rows import to_dispatchable
 from tournee.engine.postgres.session import SQL, Session, columns
 
@@ -45,38 +45,56 @@ class DispatchStore:
             provider=row["provider"],
             breaker=row["breaker"],
             breaker_due=row["breaker_due"],
-            tenant_cursor=row["tenant_cursor"],
+            closed_for_seconds=row["closed_for"],
             epoch=row["epoch"],
-            inflight=row["inflight"],
             concurrency=row["concurrency"],
             consumed_per_second=row["consumed"],
         )
 
-    async def mark_queued(self, queue: QueueName, need: int, urgent_reserve: int) -> Sequence[Dispatchable]:
+    async def mark_queued(self, queue: QueueName, room: Room) -> Marked:
         """See the port."""
         async with self._session.transaction() as connection:
-            if not await connection.fetchval(SQL.try_fill_lock, queue):
-                return []
+            if not await _take_fill_locks(connection, queue, room):
+                return Marked([], 0)
             await connection.fetchval(SQL.promote_due, queue, PROMOTE_AT_ONCE)
+            inflight = await connection.fetchval(SQL.count_inflight, queue, room.provider is not None)
+            need, urgent = max(0, room.limit - inflight), max(0, room.limit + room.urgent_reserve - inflight)
+            if urgent == 0:
+                return Marked([], 0)
             cursor = await connection.fetchval(SQL.read_tenant_cursor, queue)
             visit = max(1, min(need, TENANTS_PER_FILL))
-            rows = await connection.fetch(SQL.mark_queued, queue, need, cursor, visit, urgent_reserve)
-            if not rows:
-                return []
-            if rows[0]["last_tenant"] is not None:
+            rows = await connection.fetch(SQL.mark_queued, queue, need, cursor, visit, urgent)
+            if rows and rows[0]["last_tenant"] is not None:
                 await connection.execute(SQL.move_tenant_cursor, queue, rows[0]["last_tenant"])
             stacks = await _read_stacks(connection, [row["id"] for row in rows if row["attempt"] > 0])
-        return [to_dispatchable(row, stacks.get(row["id"], ())) for row in rows]
+        return Marked(_put_in_order([to_dispatchable(row, stacks.get(row["id"], ())) for row in rows]), need)
 
     async def half_open_breaker(self, provider: str) -> None:
         """See the port."""
-        await self._session.execute(SQL.half_open_breaker, provider)
+        async with self._session.transaction() as connection:
+            if await connection.fetchval(SQL.half_open_breaker, provider) is not None:
+                for row in await connection.fetch(SQL.list_provider_queues, provider):
+                    await connection.fetchval(SQL.sweep_queued, row["name"])
 
     async def return_queued(self, ids: Sequence[DispatchId]) -> Sequence[JobId]:
         """See the port."""
         if not ids:
             return []
         return [JobId(row["id"]) for row in await self._session.fetch(SQL.return_queued, *columns(ids))]
+
+
+async def _take_fill_locks(connection: Connection, queue: QueueName, room: Room) -> bool:
+    locks = [queue] if room.provider is None else [queue, f"provider:{room.provider}"]
+    for lock in locks:
+        if not await connection.fetchval(SQL.try_fill_lock, lock):
+            return False
+    return True
+
+
+def _put_in_order(jobs: Sequence[Dispatchable]) -> list[Dispatchable]:
+    # Each urgent one is put before all that waits, so the first to run must be the last to be added.
+    urgent = [job for job in jobs if job.priority is Priority.URGENT]
+    return [*(job for job in jobs if job.priority is not Priority.URGENT), *reversed(urgent)]
 
 
 async def _read_stacks(connection: Connection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

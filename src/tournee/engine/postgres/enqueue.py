@@ -6,7 +6,8 @@ until the caller commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,9 @@ import asyncpg
 
 from tournee.db.pool import Connection
 from tournee.engine.core.errors import InvalidPayload, UnknownQueue
-from tournee.engine.core.job import Enqueued, JobId, JobState, NewJob, Priority
+from tournee.engine.core.job import Enqueued, JobId, JobState, NewJob, Priority, QueueName
 from tournee.engine.core.payload import Payload, to_new_job
-from tournee.engine.postgres.session import AGEING, SQL, translated_errors
+from tournee.engine.postgres.session import AGEING, SQL, Session, translated_errors
 
 LOOK_AGAIN = 5
 """A row found in conflict may be pruned before it is read; how often the insert is tried anew."""
@@ -28,7 +29,8 @@ class EnqueueTransaction:
     def __init__(self, connection: Connection, trace_context: str | None = None) -> None:
         self._connection = connection
         self._trace_context = trace_context
-        self.enqueued = 0
+        self.queues: set[QueueName] = set()
+        """Where jobs were created, for the nudge after the commit."""
 
     @property
     def connection(self) -> Connection:
@@ -67,8 +69,18 @@ class EnqueueTransaction:
             for payload, trace in zip(payloads, traces, strict=True)
         ]
         answers = await insert_jobs(self._connection, jobs)
-        self.enqueued += sum(answer.created for answer in answers)
+        self.queues |= {job.queue for job, answer in zip(jobs, answers, strict=True) if answer.created}
         return answers
+
+
+@asynccontextmanager
+async def open_transaction(session: Session, trace_context: str | None = None) -> AsyncIterator[EnqueueTransaction]:
+    """A transaction in which jobs can be enqueued; after its commit the relays of their queues are nudged."""
+    async with session.transaction() as connection:
+        opened = EnqueueTransaction(connection, trace_context)
+        yield opened
+    if opened.queues:
+        session.on_enqueued(opened.queues)
 
 
 async def insert_jobs(connection: Connection, jobs: Sequence[NewJob]) -> list[Enqueued]:
@@ -108,7 +120,7 @@ async def _insert_missing(connection: Connection, jobs: Sequence[NewJob]) -> dic
     except asyncpg.ForeignKeyViolationError as error:
         names = ", ".join(sorted({job.queue for job in jobs}))
         raise UnknownQueue(f"a queue among {names} was never declared: add a handler for it, or declare it") from error
-    except asyncpg.CheckViolationError as error:
+    except (asyncpg.CheckViolationError, asyncpg.DataError) as error:
         raise InvalidPayload(f"the ledger refused a job: {error.args[0]}") from error
     return {(row["queue"], row["key"]): row["id"] for row in rows}
 

@@ -105,7 +105,8 @@ class OperationsStore:
     ) -> Mapping[JobId, JobState]:
         """See the port."""
         async with self._session.transaction() as connection:
-            rows = await connection.fetch(SQL.cancel_jobs, list(ids))
+            locked = await connection.fetch(SQL.lock_cancellable, list(ids))
+            rows = await connection.fetch(SQL.cancel_jobs, [row["id"] for row in locked])
             await _run_hooks(connection, [row for row in rows if row["state"] == JobState.CANCELLED], on_cancelled)
             await _write_audit(connection, who, "cancel", [row["id"] for row in rows])
         return {JobId(row["id"]): JobState(row["state"]) for row in rows}

@@ -25,12 +25,12 @@ class ReconciliationStore:
         return {QueueName(row["name"]): row["epoch"] for row in await self._session.fetch(SQL.read_epochs)}
 
     async def renew_epoch(
-        self, queue: QueueName, write: Callable[[int], Awaitable[None]], seen: int | None
+        self, queue: QueueName, read: Callable[[], Awaitable[int | None]], write: Callable[[int], Awaitable[None]]
     ) -> int | None:
         """See the port."""
         async with self._session.transaction() as connection:
             epoch: int = await connection.fetchval(SQL.lock_epoch, queue)
-            if epoch == seen:
+            if epoch == await read():
                 return None
             await write(epoch + 1)
             moved: int = await connection.fetchval(SQL.sweep_queued, queue)

@@ -6,7 +6,9 @@ the engine knows asyncpg's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -14,12 +16,15 @@ import asyncpg
 
 from tournee.db.pool import CONTENDED, UNAVAILABLE, Connection, Pool
 from tournee.db.queries import load_queries
-from tournee.engine.core.job import AGEING_INTERVAL, DispatchId
+from tournee.engine.core.job import AGEING_INTERVAL, DispatchId, QueueName
 from tournee.engine.ports import CommitUnknown, LedgerContended, LedgerUnavailable
 
 SQL = load_queries("tournee.engine.postgres")
 AGEING = AGEING_INTERVAL
 
+
+RESERVED_CONNECTIONS = 3
+"""Of the pool, for heartbeat, claims and settling."""
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -35,23 +40,32 @@ def translated_errors() -> Iterator[None]:
         raise LedgerUnavailable(str(error) or type(error).__name__) from error
 
 
-def translate_body_error(error: BaseException) -> BaseException:
+def translate_body_error(error: BaseException, lost: bool) -> BaseException:
     """An exception that a caller's code raised inside a transaction; only PostgreSQL's own are translated.
 
-    An OSError there may well be the caller's own file, and must not pass for an outage of the ledger.
+    An OSError there may well be the caller's own file, and must not pass for an outage of the ledger; nor may the
+    driver's complaint about a wrong call, as long as the connection is not `lost`: such a job would run for ever.
     """
     if isinstance(error, CONTENDED):
         return LedgerContended(str(error))
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and not lost:
+        return error
     if isinstance(error, UNAVAILABLE) and isinstance(error, DRIVER_ERRORS):
         return LedgerUnavailable(str(error) or type(error).__name__)
     return error
 
 
 class Session:
-    """Runs statements on the pool: alone, or many in one transaction."""
+    """Runs statements on the pool: alone, or many in one transaction.
+
+    `handlers` bounds the connections that handlers may hold, so that heartbeat and settling never wait behind them.
+    `on_enqueued` is called with the queues of what a transaction of this process enqueued and committed.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.handlers = asyncio.Semaphore(max(1, pool.get_max_size() - RESERVED_CONNECTIONS))
+        self.on_enqueued: Callable[[AbstractSet[QueueName]], None] = lambda _: None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -68,9 +82,9 @@ class Session:
             try:
                 yield connection
             except BaseException as error:
+                translated = translate_body_error(error, connection.is_closed())
                 with suppress(*UNAVAILABLE, *CONTENDED):
                     await open_transaction.rollback()
-                translated = translate_body_error(error)
                 if translated is error:
                     raise
                 raise translated from error

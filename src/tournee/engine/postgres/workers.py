@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
-from tournee.db.pool import Connection
+import structlog
+
 from tournee.engine.core.job import DeadJob, Failure, JobId, WorkerId
-from tournee.engine.ports import DeathHook, HeldClaim, Rescued, WorkerRow
+from tournee.engine.ports import DeathHook, HeldClaim, LedgerContended, LedgerUnavailable, Rescued, WorkerRow
 from tournee.engine.postgres.claims import record_attempt
-from tournee.engine.postgres.enqueue import EnqueueTransaction
+from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.rows import to_dead, to_worker
 from tournee.engine.postgres.session import SQL, Session
+
+log = structlog.get_logger(__name__)
 
 CRASHES_ALLOWED = 2
 """A job that kills its worker this often, running alone, is dead."""
@@ -75,8 +77,29 @@ class WorkerStore:
                 [row["lease"] for row in saved],
                 [row["crashed"] for row in saved],
             )
-            dead = [await _bury_crashed(connection, row, on_dead) for row in doomed]
-        return Rescued([JobId(row["id"]) for row in moved], dead)
+        dead = [await self._bury_crashed(row["id"], row["lease"], on_dead) for row in doomed]
+        return Rescued([JobId(row["id"]) for row in moved], [job for job in dead if job is not None])
+
+    async def _bury_crashed(
+        self, job_id: int, lease: int, on_dead: Callable[[str], DeathHook | None]
+    ) -> DeadJob | None:
+        """In a transaction of its own: a hook that fails leaves this row to the next look and spares the others."""
+        try:
+            async with open_transaction(self._session) as transaction:
+                row = await transaction.connection.fetchrow(SQL.bury_crashed, job_id, lease)
+                if row is None:
+                    return None
+                await record_attempt(transaction.connection, job_id, lease, CRASHED, "crashed")
+                dead = to_dead(row, CRASHED)
+                hook = on_dead(dead.kind)
+                if hook is not None:
+                    await hook(EnqueueTransaction(transaction.connection, dead.trace_context), dead)
+        except (LedgerUnavailable, LedgerContended):
+            raise
+        except Exception:
+            log.exception("a crashed job could not be buried", job=job_id)
+            return None
+        return dead
 
     async def take_leadership(self, role: str, holder: WorkerId, duration: timedelta) -> bool:
         """See the port."""
@@ -85,14 +108,3 @@ class WorkerStore:
     async def drop_leadership(self, holder: WorkerId) -> None:
         """See the port."""
         await self._session.execute(SQL.drop_leadership, holder)
-
-
-async def _bury_crashed(connection: Connection, seen: Any, on_dead: Callable[[str], DeathHook | None]) -> DeadJob:
-    await record_attempt(connection, seen["id"], seen["lease"], CRASHED, "crashed")
-    row = await connection.fetchrow(SQL.bury_crashed, seen["id"], seen["lease"])
-    assert row is not None, "the row was locked in this transaction"
-    dead = to_dead(row, CRASHED)
-    hook = on_dead(dead.kind)
-    if hook is not None:
-        await hook(EnqueueTransaction(connection, dead.trace_context), dead)
-    return dead

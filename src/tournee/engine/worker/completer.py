@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
 from tournee.engine.core.job import ClaimedJob, JobState
 from tournee.engine.ports import JobStore, LedgerContended, LedgerUnavailable
-from tournee.engine.worker.outcome import Completed, Lost, Outcome, Released
+from tournee.engine.worker.outcome import LEDGER_DELAY, Completed, Lost, Outcome, Released, Unknown
+
+log = structlog.get_logger(__name__)
 
 MAX_BATCH = 500
 
@@ -25,7 +29,7 @@ class Completer:
         self._flusher: asyncio.Task[None] | None = None
 
     async def complete(self, job: ClaimedJob) -> Outcome:
-        """Completed, Lost, or Released where the ledger could not be reached."""
+        """Completed, Lost, Unknown where the ledger could not be reached, or Released where it refused."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._pending.append((job, future))
         if self._flusher is None or self._flusher.done():
@@ -45,16 +49,21 @@ class Completer:
     async def _complete_batch(self, jobs: Sequence[ClaimedJob]) -> list[Outcome]:
         try:
             done = await self._store.complete_jobs(jobs)
-        except (LedgerUnavailable, LedgerContended):
-            if len(jobs) == 1:
-                return [Released()]
-            half = len(jobs) // 2
-            return [*await self._complete_batch(jobs[:half]), *await self._complete_batch(jobs[half:])]
+        except LedgerUnavailable:
+            # To ask in halves would only multiply the waiting; what became of it is asked when the ledger is back.
+            return [Unknown() for _ in jobs]
+        except Exception as error:
+            if len(jobs) > 1:
+                half = len(jobs) // 2
+                return [*await self._complete_batch(jobs[:half]), *await self._complete_batch(jobs[half:])]
+            if not isinstance(error, LedgerContended):
+                log.exception("a job could not be completed", job=jobs[0].id.job_id)
+            return [Released(LEDGER_DELAY)]
         return [Completed() if job.id.job_id in done else await self._reread(job) for job in jobs]
 
     async def _reread(self, job: ClaimedJob) -> Outcome:
         try:
             seen = await self._store.read_outcome(job)
         except (LedgerUnavailable, LedgerContended):
-            return Released()
+            return Unknown()
         return Completed() if seen == (JobState.COMPLETED, job.lease) else Lost()

@@ -56,16 +56,24 @@ class Executor:
 
     async def execute(self, unit: Sequence[Held]) -> list[Settled]:
         """Run one unit to its end and write its outcomes; answers what BullMQ must be told. Never raises."""
+        for held in unit:
+            held.started = True
         try:
-            async with self._admission(unit):
-                outcomes = await self._run_unit(unit)
+            outcomes = await self._run_admitted(unit)
         except asyncio.CancelledError:
             uncancel()
             outcomes = [self._explain_cancellation(held) for held in unit]
         except Exception as error:
-            log.error("a run could not be started", job=unit[0].job.id.job_id, exc_info=error)
+            log.exception("a run could not be started", job=unit[0].job.id.job_id)
             outcomes = [classify_error(error) for _ in unit]
         return [await self._settler.settle(held, outcome) for held, outcome in zip(unit, outcomes, strict=True)]
+
+    async def _run_admitted(self, unit: Sequence[Held]) -> list[Outcome]:
+        if any(held.stop_reason is not None for held in unit):
+            # Stopped before it began.
+            return [self._explain_cancellation(held) for held in unit]
+        async with self._admission(unit):
+            return await self._run_unit(unit)
 
     def _admission(self, unit: Sequence[Held]) -> AbstractAsyncContextManager[None]:
         return self._gate.alone() if any(held.job.suspect for held in unit) else self._gate.together()
@@ -93,6 +101,9 @@ class Executor:
         return await self._run_batch(spec, unit)
 
     async def _run_single(self, held: Held) -> Outcome:
+        if held.job.cancel_requested:
+            # An operator asked while it ran before; it failed or was put off, and must not run again.
+            return Cancelled()
         try:
             spec, payload = self._resolve(held.job)
         except ValidationError as error:
@@ -110,21 +121,35 @@ class Executor:
         outcomes: dict[int, Outcome] = {}
         jobs: list[Job[Payload]] = []
         for held in unit:
+            if held.job.cancel_requested:
+                outcomes[held.job.id.job_id] = Cancelled()
+                continue
             try:
                 jobs.append(Job(held.job, self._resolve(held.job)[1], self._store, self._broker))
             except (ValidationError, UnknownKind) as error:
                 outcomes[held.job.id.job_id] = classify_error(error)
-        if jobs:
-            batch = Batch(jobs, self._store)
-            claimed = [held for held in unit if held.job.id.job_id not in outcomes]
-            outcome = await self._call(spec, batch, claimed, lambda: batch.transaction_state)
-            if isinstance(outcome, Lost) and len(claimed) > 1:
+        claimed = [held for held in unit if held.job.id.job_id not in outcomes]
+        outcomes |= await self._run_jobs(spec, jobs, claimed) if jobs else {}
+        return [outcomes[held.job.id.job_id] for held in unit]
+
+    async def _run_jobs(
+        self, spec: HandlerSpec, jobs: Sequence[Job[Payload]], unit: Sequence[Held]
+    ) -> dict[int, Outcome]:
+        """One call of a batch handler. One that fails is called again with halves, until the job that fails is alone:
+        it must not use up its neighbours' attempts.
+        """
+        batch = Batch(jobs, self._store)
+        outcome = await self._call(spec, batch, unit, lambda: batch.transaction_state)
+        if len(jobs) > 1:
+            if isinstance(outcome, Lost):
                 # One lost lease rolls all of a batch back; the others are run again and use no attempt.
                 outcome = Released()
-            for job in jobs:
-                refused = batch.failures.get(job.id)
-                outcomes[job.id] = classify_error(refused) if refused is not None else outcome
-        return [outcomes[held.job.id.job_id] for held in unit]
+            elif isinstance(outcome, Failed) and not outcome.timed_out and not batch.failures:
+                half = len(jobs) // 2
+                first = await self._run_jobs(spec, jobs[:half], unit[:half])
+                return first | await self._run_jobs(spec, jobs[half:], unit[half:])
+        refusals = {job_id: classify_error(error) for job_id, error in batch.failures.items()}
+        return {job.id: refusals.get(job.id, outcome) for job in jobs}
 
     async def _call(
         self,
@@ -153,8 +178,18 @@ class Executor:
                 outcome = Failed(describe_failure(error))
             return outcome if state() is not TransactionState.COMMITTED else Completed()
         except Exception as error:
+            self._refuse_disguise(state(), unit)
             return self._after_transaction(state(), error, unit)
+        self._refuse_disguise(state(), unit)
         return self._after_transaction(state(), None, unit, spec)
+
+    def _refuse_disguise(self, state: TransactionState, unit: Sequence[Held]) -> None:
+        """A handler that swallowed our cancellation, or turned it into another exception, has still been stopped by us:
+        that is no failure of its own.
+        """
+        settled = state in (TransactionState.COMMITTED, TransactionState.UNKNOWN)
+        if not settled and any(held.stop_reason is not None for held in unit):
+            raise asyncio.CancelledError
 
     def _after_transaction(
         self,
@@ -175,13 +210,7 @@ class Executor:
                     return classify_error(error)
                 if state is TransactionState.UNUSED and spec is not None and spec.effect_free and spec.batch <= 1:
                     return Returned()
-                return Failed(
-                    describe_failure(
-                        TransactionMissing(
-                            "the handler returned without job.transaction(): use it, or declare the handler effect_free"
-                        )
-                    )
-                )
+                return Failed(describe_failure(TransactionMissing(NO_TRANSACTION)))
             case _:
                 assert_never(state)
 

@@ -90,10 +90,14 @@ class Fetcher:
                 try:
                     await self._pump_once()
                     pause_seconds = 0.05
+                    continue
                 except BrokerUnavailable as error:
                     log.warning("redis is away", queue=self._settings.queue, error=str(error))
-                    await asyncio.sleep(pause_seconds)
-                    pause_seconds = min(pause_seconds * 2, MAX_PAUSE_SECONDS)
+                except Exception:
+                    # Whatever it was, a queue that nobody pumps any more would be worse: it looks alive.
+                    log.exception("the pump failed and goes on", queue=self._settings.queue)
+                await asyncio.sleep(pause_seconds)
+                pause_seconds = min(pause_seconds * 2, MAX_PAUSE_SECONDS)
         finally:
             watcher.cancel()
             with suppress(asyncio.CancelledError):
@@ -120,7 +124,7 @@ class Fetcher:
         finished, self._finished = self._finished, []
         try:
             fetched = await self._broker.exchange(self._settings.queue, finished, fetch, self._settings.token)
-        except BrokerUnavailable:
+        except (BrokerUnavailable, asyncio.CancelledError):
             # Finishing twice does no harm: the second answer is negative and cleans up.
             self._finished = finished + self._finished
             raise
@@ -188,6 +192,9 @@ class Fetcher:
                 await self._broker.wait_for_jobs(self._settings.queue, BLOCK_SECONDS)
             except BrokerUnavailable:
                 await asyncio.sleep(0.2)
+            except Exception:
+                log.exception("waiting for jobs failed and goes on", queue=self._settings.queue)
+                await asyncio.sleep(MAX_PAUSE_SECONDS)
             # Also after a time-out or an outage: the marker may be gone with everything else, so look without it.
             self._drained.clear()
             self._hint = True

@@ -25,6 +25,8 @@ class Held:
     job: ClaimedJob
     token: str
     task: asyncio.Task[None] | None = None
+    started: bool = False
+    """The task has begun to run. One that is cancelled before would never begin, and nobody would settle the job."""
     stop_reason: StopReason | None = None
     settled: bool = False
     """The ledger knows the outcome; only BullMQ does not yet."""
@@ -35,7 +37,7 @@ class Held:
         if self.settled or self.stop_reason is not None:
             return
         self.stop_reason = reason
-        if self.task is not None:
+        if self.task is not None and self.started:
             self.task.cancel()
 
 

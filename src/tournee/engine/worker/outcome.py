@@ -82,7 +82,11 @@ Outcome: TypeAlias = Completed | Returned | Failed | Parked | Snoozed | Released
 def describe_failure(error: BaseException) -> Failure:
     """An exception as it is recorded: class, message, and the last frames of its stack."""
     stack = "".join(traceback.format_exception(error, limit=-STACK_FRAMES))
-    return Failure(type(error).__qualname__, str(error) or repr(error), stack)
+    try:
+        message = str(error) or repr(error)
+    except Exception:  # An exception that can't tell what it is must not end the worker's loop.
+        message = "an exception that could not be shown"
+    return Failure(type(error).__qualname__, message, stack)
 
 
 def classify_error(error: BaseException) -> Outcome:

@@ -7,7 +7,7 @@ together.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from tournee.engine.core.job import ClaimedJob, JobId, QueueName, WorkerId
-from tournee.engine.ports import Broker, Finished, HeldClaim, JobStore
+from tournee.engine.ports import Broker, Finished, HeldClaim, JobStore, LedgerContended, LedgerUnavailable
 from tournee.engine.registry import Registry
 from tournee.engine.worker.executor import Executor
 from tournee.engine.worker.fetcher import Fetcher, FetcherSettings
@@ -29,6 +29,10 @@ LOOKS = 2
 id and not held is given back, what is held and not running is stopped."""
 
 
+CANCEL_SECONDS = 5.0
+"""How long a cancelled handler may take to end, at shutdown."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunnerSettings:
     """One queue's share of a worker."""
@@ -37,8 +41,8 @@ class RunnerSettings:
     concurrency: int
     token: str
     deadline_grace: timedelta = timedelta(seconds=30)
-    on_enqueued: Callable[[], None] = lambda: None
-    """Called after a job was settled: it may have enqueued others, or died."""
+    on_settled: Callable[[QueueName, int], None] = lambda _queue, _count: None
+    """Called when jobs of the queue were settled: its window is so much emptier."""
 
 
 class Runner:
@@ -93,12 +97,23 @@ class Runner:
         for held in self._held:
             held.stop(StopReason.SHUTDOWN)
         if self._units:
-            await asyncio.wait(self._units)
+            await asyncio.wait(self._units, timeout=CANCEL_SECONDS)
+        await self._abandon()
         if self._pump is not None:
             self._pump.cancel()
             with suppress(asyncio.CancelledError):
                 await self._pump
         await self._fetcher.flush()
+
+    async def _abandon(self) -> None:
+        """Release what a handler that refuses to stop still holds; the lease keeps it from writing anything."""
+        left = [held for held in self._held if not held.settled]
+        if left:
+            log.error("handlers refuse to stop", queue=self.settings.queue, jobs=[held.job.id.job_id for held in left])
+            with suppress(LedgerUnavailable, LedgerContended):
+                await self._store.put_off_jobs([held.job for held in left], timedelta(0))
+        for held in left:
+            self._fetcher.finish(Finished(held.job.id, held.token, succeeded=True, kept=False))
 
     def lose_all(self) -> None:
         """This process was declared dead: nothing it holds is its own any more."""
@@ -110,6 +125,12 @@ class Runner:
         locks = {held.job.id: held.token for held in self._held if not held.settled}
         if locks:
             await self._broker.extend_locks(self.settings.queue, locks, duration_ms)
+
+    def stop_jobs(self, job_ids: Collection[JobId]) -> None:
+        """Stop what an operator asked to cancel."""
+        for held in self._held:
+            if held.job.id.job_id in job_ids:
+                held.stop(StopReason.CANCEL_REQUESTED)
 
     def snapshot(self) -> list[Held]:
         """What is held now, to be compared with a list that the ledger gives afterwards."""
@@ -152,8 +173,6 @@ class Runner:
             task = asyncio.create_task(self._run_unit(unit))
             for held in unit:
                 held.task = task
-                if held.stop_reason is not None:
-                    task.cancel()
             self._units.add(task)
             task.add_done_callback(self._units.discard)
 
@@ -175,11 +194,14 @@ class Runner:
         return units
 
     async def _run_unit(self, unit: Sequence[Held]) -> None:
-        for settled in await self._executor.execute(unit):
-            self._held.remove(settled.held)
-            self._finished_since += 1
-            self._fetcher.finish(_to_finished(settled))
-        self.settings.on_enqueued()
+        try:
+            for settled in await self._executor.execute(unit):
+                self._fetcher.finish(_to_finished(settled))
+        finally:
+            for held in unit:
+                self._held.remove(held)
+        self._finished_since += len(unit)
+        self.settings.on_settled(self.settings.queue, len(unit))
 
 
 def _to_finished(settled: Settled) -> Finished:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
@@ -33,6 +34,7 @@ from tournee.engine.worker.outcome import (
     Returned,
     Snoozed,
     Unknown,
+    describe_failure,
 )
 
 log = structlog.get_logger(__name__)
@@ -91,16 +93,19 @@ class Settler:
                 await asyncio.sleep(pause_seconds)
                 pause_seconds = min(pause_seconds * 2, 2.0)
             except Exception as error:
-                # A death hook that fails must not lose the job: the row stays running, and the heartbeat gives it back.
-                log.error("an outcome could not be written", job=held.job.id.job_id, exc_info=error)
-                break
-        return Settled(held, completed=False)
+                # For instance a death hook that fails. Neither the job nor what the hook had to do may get lost, and
+                # it must not run again at once: it is put off like after an outage, for longer each time.
+                log.exception("an outcome could not be written", job=held.job.id.job_id)
+                outcome = Parked(describe_failure(error))
+        return Settled(held, completed=outcome == Completed())
 
     async def _settle(self, held: Held, outcome: Outcome) -> Settled:
         job = held.job
         match outcome:
             case Completed():
-                await self._note_success(job)
+                # What the breaker counts is no part of the outcome, which stands already.
+                with suppress(LedgerUnavailable, LedgerContended):
+                    await self._note_success(job)
                 return Settled(held, completed=True)
             case Failed():
                 return await self._fail(held, outcome)
@@ -136,7 +141,8 @@ class Settler:
             state = await self._store.note_outage(parked.provider, parked.failure.message[:500], parked.retry_after)
             self._uncertain.add(parked.provider)
             log.warning("parked for an outage", provider=parked.provider, breaker=state, job=job.id.job_id)
-        delay = parked.delay or max(PARKING.delay(1, random.random), parked.retry_after or timedelta(0))
+        backoff = PARKING.delay(job.outages + 1, random.random)
+        delay = parked.delay or max(backoff, parked.retry_after or timedelta(0))
         await self._store.put_off_jobs([job], delay, outage=parked.failure)
 
     async def _ask_ledger(self, held: Held) -> Settled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +36,10 @@ from tournee.engine.worker.settler import Settler
 log = structlog.get_logger(__name__)
 
 
+BEAT_SECONDS = 2.0
+"""How long one beat may take; well below the lease."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """How a worker process behaves; times in seconds, locks in milliseconds."""
@@ -57,7 +61,7 @@ class Worker:
         store: JobStore,
         broker: Broker,
         registry: Registry,
-        nudge: Callable[[], None] = lambda: None,
+        on_settled: Callable[[QueueName, int], None] = lambda _queue, _count: None,
     ) -> None:
         self.settings = settings
         self._store = store
@@ -68,7 +72,7 @@ class Worker:
         token = f"tournee:{self._id}"
         self._runners = [
             Runner(
-                RunnerSettings(QueueName(queue), concurrency, token, on_enqueued=nudge),
+                RunnerSettings(QueueName(queue), concurrency, token, on_settled=on_settled),
                 store,
                 broker,
                 registry,
@@ -91,7 +95,7 @@ class Worker:
     async def start(self) -> None:
         """Announce this process in the ledger, then begin to fetch. Raises `LedgerUnavailable`."""
         self._last_beat_at = asyncio.get_running_loop().time()
-        await self._register()
+        await self._register(self._id)
         await self._note_breakers()
         for runner in self._runners:
             runner.start()
@@ -110,11 +114,16 @@ class Worker:
         with suppress(LedgerUnavailable, LedgerContended):
             await self._store.forget_workers([self._id])
 
-    async def _register(self) -> None:
+    def stop_jobs(self, job_ids: Collection[JobId]) -> None:
+        """An operator asked to cancel these: stop those that run here."""
+        for runner in self._runners:
+            runner.stop_jobs(job_ids)
+
+    async def _register(self, id: WorkerId) -> None:
         now = datetime.now(UTC)
         await self._store.register_worker(
             WorkerRow(
-                id=self._id,
+                id=id,
                 name=self.settings.name,
                 host=platform.node(),
                 pid=os.getpid(),
@@ -142,11 +151,13 @@ class Worker:
         while True:
             await asyncio.sleep(self.settings.heartbeat_seconds)
             try:
-                await self._beat()
-            except (LedgerUnavailable, LedgerContended) as error:
+                # A connection that hangs must not take the next beats along.
+                async with asyncio.timeout(BEAT_SECONDS):
+                    await self._beat()
+            except (LedgerUnavailable, LedgerContended, TimeoutError) as error:
                 log.warning("heartbeat not written", error=str(error))
-            except Exception as error:
-                log.error("heartbeat failed", exc_info=error)
+            except Exception:
+                log.exception("heartbeat failed")
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -165,11 +176,13 @@ class Worker:
     async def _be_reborn(self) -> None:
         """We were declared dead and our jobs rescued: stop them, and go on under a new id."""
         log.error("this worker was declared dead and goes on under a new id", worker=str(self._id))
+        # Announced before anything is claimed under it: rows of an unknown worker are rescued at once.
+        reborn = WorkerId(uuid4())
+        await self._register(reborn)
         for runner in self._runners:
             runner.lose_all()
-        self._id = WorkerId(uuid4())
+        self._id = reborn
         self._missing.clear()
-        await self._register()
 
     async def _release_missing(self, claims: Sequence[HeldClaim]) -> None:
         """Give back running rows under our id that we do not hold: a claim or an outcome that got lost on the way."""
@@ -189,13 +202,33 @@ class Worker:
         while True:
             await asyncio.sleep(self.settings.lock_duration_ms / 3000)
             for runner in self._runners:
-                with suppress(BrokerUnavailable):
+                try:
                     await runner.extend_locks(self.settings.lock_duration_ms)
+                except BrokerUnavailable:
+                    continue
+                except Exception:
+                    log.exception("locks not renewed", queue=runner.settings.queue)
 
 
 def _as_claimed(job_id: JobId, lease: int) -> ClaimedJob:
     """Just enough of a claim to guard a write: id and lease."""
     epoch = datetime.fromtimestamp(0, UTC)
     return ClaimedJob(
-        DispatchId(job_id, 0), QueueName(""), "", "", 0, "", {}, lease, 0, 1, 0, False, epoch, epoch, None
+        id=DispatchId(job_id, 0),
+        queue=QueueName(""),
+        key="",
+        kind="",
+        version=0,
+        tenant="",
+        payload={},
+        lease=lease,
+        attempt=0,
+        max_attempts=1,
+        crashes=0,
+        outages=0,
+        suspect=False,
+        cancel_requested=False,
+        created_at=epoch,
+        started_at=epoch,
+        trace_context=None,
     )

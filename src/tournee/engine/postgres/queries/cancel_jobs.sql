@@ -1,15 +1,11 @@
--- Cancel: pending and queued rows at once; running ones are asked to stop. $1 ids.
+-- Cancel: pending and queued rows at once; running ones are asked to stop. $1 ids, locked by the statement before.
 -- Guard: state in (pending, queued, running). Returns the rows with the state they now have.
-WITH locked AS (
-    SELECT id, state FROM engine.jobs
-    WHERE id = ANY ($1::bigint[]) AND state IN ('pending', 'queued', 'running')
-    ORDER BY id FOR UPDATE
-), moved AS (
+WITH moved AS (
     UPDATE engine.jobs j
-    SET state = CASE WHEN l.state = 'running' THEN j.state ELSE 'cancelled' END,
+    SET state = CASE WHEN j.state = 'running' THEN j.state ELSE 'cancelled' END,
         cancel_requested = true,
-        finished_at = CASE WHEN l.state = 'running' THEN j.finished_at ELSE now() END
-    FROM locked l WHERE j.id = l.id
+        finished_at = CASE WHEN j.state = 'running' THEN j.finished_at ELSE now() END
+    WHERE j.id = ANY ($1::bigint[]) AND j.state IN ('pending', 'queued', 'running')
     RETURNING j.*
 ), not_ready AS (
     DELETE FROM engine.ready r USING moved m WHERE r.job_id = m.id AND m.state = 'cancelled'

@@ -1,3 +1,5 @@
 -- Lets an open breaker's first probes through once its time has come. $1 provider. Guard: open and due.
+-- Returns the provider if it moved.
 UPDATE engine.providers SET state = 'half-open', successes = 0, changed_at = now()
 WHERE name = $1 AND state = 'open' AND retry_at <= now()
+RETURNING name

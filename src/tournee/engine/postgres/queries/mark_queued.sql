@@ -1,9 +1,9 @@
 -- The relay's mark: due pending rows become queued with a new dispatch number, before anything is added to Redis.
 -- Tenants take turns: a rotating skip scan visits at most $4 tenants after $3 (then from the start), takes an equal
--- share of each in rank order, and orders all by turn, then rank. Urgent rows come first, at most $5 beyond $2.
--- $1 queue, $2 need, $3 tenant cursor, $4 tenants to visit, $5 urgent reserve.
+-- share of each in rank order, and orders all by turn, then rank. Urgent rows come first, at most $5 of them, which may
+-- be more than $2. $1 queue, $2 need, $3 tenant cursor, $4 tenants to visit, $5 room for urgent ones.
 -- Guard: state = 'pending'; locked in order of id, SKIP LOCKED. Returns the marked rows with their place in line,
--- and the last tenant visited.
+-- and the last tenant visited (null where urgent rows took all the room: whose turn it is stays).
 WITH RECURSIVE after_cursor (tenant, n) AS (
     (SELECT r.tenant, 1 FROM engine.ready r
      WHERE r.queue = $1 AND r.due AND r.tenant > $3 ORDER BY r.tenant LIMIT 1)
@@ -17,7 +17,7 @@ WITH RECURSIVE after_cursor (tenant, n) AS (
     UNION ALL
     SELECT (SELECT r.tenant FROM engine.ready r
             WHERE r.queue = $1 AND r.due AND r.tenant > s.tenant AND r.tenant <= $3 ORDER BY r.tenant LIMIT 1), s.n + 1
-    FROM from_start s WHERE s.tenant IS NOT NULL AND s.n < $4
+    FROM from_start s WHERE s.tenant IS NOT NULL AND s.n < $4 - (SELECT count(tenant) FROM after_cursor)
 ), tenants AS (
     SELECT tenant, row_number() OVER (ORDER BY part, n) AS place
     FROM (SELECT tenant, n, 1 AS part FROM after_cursor WHERE tenant IS NOT NULL
@@ -31,7 +31,7 @@ WITH RECURSIVE after_cursor (tenant, n) AS (
     SELECT r.job_id, 0::bigint AS turn, r.rank FROM engine.ready r
     WHERE r.queue = $1 AND r.due AND r.urgent
     ORDER BY r.rank, r.job_id
-    LIMIT $2 + $5
+    LIMIT $5
 ), fair AS (
     SELECT c.job_id, c.turn, c.rank
     FROM tenants t
@@ -63,6 +63,6 @@ WITH RECURSIVE after_cursor (tenant, n) AS (
 ), in_flight AS (
     INSERT INTO engine.inflight (queue, job_id) SELECT queue, id FROM marked
 )
-SELECT m.*, (SELECT tenant FROM tenants ORDER BY place DESC LIMIT 1) AS last_tenant
+SELECT m.*, (SELECT tenant FROM tenants WHERE EXISTS (SELECT FROM fair) ORDER BY place DESC LIMIT 1) AS last_tenant
 FROM marked m JOIN chosen c ON c.job_id = m.id
 ORDER BY c.turn, c.rank, m.id

@@ -1,6 +1,7 @@
 -- Parked, snoozed or released: running rows go back to pending at now + delay, no attempt used.
 -- Guard: state = 'running' and our lease. $1 ids, $2 leases, $3 delay, $4 outages to add, $5 snoozes to add,
--- $6 ageing interval. A delay of zero keeps run_at and rank. Returns the ids that moved.
+-- $6 ageing interval. A delay of zero keeps run_at and rank. A suspect that ran to an outage or a snooze has not killed its
+-- process: it is none any more; a released one may not have run at all. Returns the ids that moved.
 WITH locked AS (
     SELECT j.id
     FROM unnest($1::bigint[], $2::int[]) AS t (id, lease)
@@ -11,6 +12,7 @@ WITH locked AS (
 ), moved AS (
     UPDATE engine.jobs j
     SET state = 'pending', outages = j.outages + $4, snoozes = j.snoozes + $5, alone = false,
+        suspect = j.suspect AND $4 + $5 = 0,
         run_at = CASE WHEN $3::interval > interval '0' THEN clock_timestamp() + $3::interval ELSE j.run_at END,
         rank = CASE WHEN $3::interval > interval '0'
                     THEN clock_timestamp() + $3::interval + j.priority * $6::interval ELSE j.rank END

@@ -1,10 +1,11 @@
 -- What the relay must know of a queue before it fills it. $1 queue.
--- Returns paused, provider, breaker, whether an open breaker's time has come, tenant_cursor, epoch, inflight rows,
--- total concurrency and consumption of its live workers.
-SELECT q.paused, q.provider, q.tenant_cursor, q.epoch,
+-- Returns paused, provider, breaker, whether an open breaker's time has come, for how long one that was open is closed,
+-- epoch, total concurrency and consumption of its live workers.
+SELECT q.paused, q.provider, q.epoch,
        coalesce(p.state, 'closed') AS breaker,
        coalesce(p.state = 'open' AND p.retry_at <= now(), false) AS breaker_due,
-       (SELECT count(*) FROM engine.inflight i WHERE i.queue = q.name) AS inflight,
+       CASE WHEN p.state = 'closed' AND p.opened_at IS NOT NULL
+            THEN extract(epoch FROM now() - p.changed_at)::float8 END AS closed_for,
        coalesce(w.concurrency, 0)::int AS concurrency,
        coalesce(w.consumed, 0)::float8 AS consumed
 FROM engine.queues q
