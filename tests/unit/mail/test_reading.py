@@ -78,7 +78,7 @@ def test_other_mail_keeps_no_text() -> None:
 
 def test_the_page_is_read_before_its_plain_text() -> None:
     raw = (
-        b"From: a@example.org\nSubject: weekly newsletter issue 3\nList-Unsubscribe: <https://example.org>\n"
+        b"From: a@example.org\nSubject: weekly newsletter no. 3\nList-Unsubscribe: <https://example.org>\n"
         b'Content-Type: multipart/alternative; boundary="b"\n\n--b\nContent-Type: text/plain\n\nplain only\n'
         b"--b\nContent-Type: text/html\n\n<p>page " + b"unsubscribe here, dear readers " * 30 + b"</p>\n--b--\n"
     )
@@ -89,7 +89,7 @@ def test_the_page_is_read_before_its_plain_text() -> None:
 
 def test_an_empty_page_yields_to_its_plain_text() -> None:
     raw = (
-        b"From: a@example.org\nSubject: weekly newsletter issue 3\nList-Unsubscribe: <https://example.org>\n"
+        b"From: a@example.org\nSubject: weekly newsletter no. 3\nList-Unsubscribe: <https://example.org>\n"
         b'Content-Type: multipart/alternative; boundary="b"\n\n--b\nContent-Type: text/plain\n\n'
         b"plain " + b"unsubscribe here, dear readers " * 30 + b"\n--b\nContent-Type: text/html\n\n<p> </p>\n--b--\n"
     )
@@ -205,7 +205,7 @@ _TOKENS = st.sampled_from(
         *(b"Content-Type: text/html; charset=big5\n", b"Content-Type: multipart/mixed; boundary=b\n"),
         *(b"Content-Type: message/rfc822\n", b"Content-Type: multipart/digest; boundary=b\n"),
         *(b"Content-Transfer-Encoding: base64\n", b"<p style='display:none'>", b"<table><td>", b"</p>"),
-        *(b"\xff\xfe", b"\x00", b"unsubscribe newsletter issue 3 ", b"begin 644 x\n"),
+        *(b"\xff\xfe", b"\x00", b"unsubscribe newsletter no. 3 ", b"begin 644 x\n"),
     ]
 )
 

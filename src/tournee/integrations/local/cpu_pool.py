@@ -13,7 +13,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -58,7 +57,7 @@ class CpuPool:
         self._alone = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._pool: ProcessPool | None = None
-        self._in_flight: defaultdict[ProcessPool, set[Future[Any]]] = defaultdict(set)
+        self._in_flight: dict[ProcessPool, set[Future[Any]]] = {}
         self._discarded: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
@@ -81,37 +80,47 @@ class CpuPool:
     async def close(self) -> None:
         """Kill what runs and wait until no process is left. Idempotent."""
         self._is_closed = True
-        for pool in {*self._in_flight, *([self._pool] if self._pool else [])}:
-            self._discard(pool)
+        async with self._starting:
+            for pool in list(self._in_flight):
+                self._discard(pool)
         if self._discarded:
             await asyncio.wait(self._discarded)
 
     async def _provide_pool(self) -> ProcessPool:
         async with self._starting:
-            if self._is_closed:
-                raise PoolClosed("the CPU pool is closed")
-            if self._pool is None or not self._pool.active:
-                if self._pool is not None:
-                    self._discard(self._pool)
-                self._pool = self._make_pool(self._config.workers)
-                await asyncio.to_thread(lambda pool: pool.active, self._pool)
+            if self._pool is not None and not self._pool.active:
+                self._discard(self._pool)
+            if self._pool is None:
+                self._pool = await self._start_pool(self._config.workers)
             return self._pool
 
-    def _make_pool(self, workers: int) -> ProcessPool:
-        return ProcessPool(
+    async def _start_pool(self, workers: int) -> ProcessPool:
+        """Called under the lock on starting: `close` sees a pool before its start or after it, never amidst."""
+        if self._is_closed:
+            raise PoolClosed("the CPU pool is closed")
+        pool = ProcessPool(
             max_workers=workers,
             max_tasks=self._config.tasks_per_process,
             initializer=_limit_process,
             initargs=(self._config.memory_bytes,),
             context=multiprocessing.get_context("spawn"),
         )
+        self._in_flight[pool] = set()
+        try:
+            await asyncio.to_thread(lambda: pool.active)
+        except BaseException:
+            self._discard(pool)
+            raise
+        return pool
 
     async def _run_in(self, pool: ProcessPool, timeout_seconds: float, function: Callable[..., T], args: Any) -> T:
         try:
             scheduled: Future[T] = await asyncio.to_thread(pool.schedule, function, args=args, timeout=timeout_seconds)
         except RuntimeError as stopped:
             raise PoolClosed("the CPU pool is closed") if self._is_closed else BrokenProcessPool(str(stopped)) from None
-        self._in_flight[pool].add(scheduled)
+        self._in_flight.get(pool, set()).add(scheduled)
+        if self._is_closed:
+            scheduled.cancel()
         try:
             async with asyncio.timeout(timeout_seconds + _GRACE_SECONDS):
                 return await asyncio.wrap_future(scheduled)
@@ -134,9 +143,8 @@ class CpuPool:
     async def _run_alone(self, timeout_seconds: float, function: Callable[..., T], args: Any) -> T:
         """A second try of what was running when a process died, in a process of its own."""
         async with self._alone:
-            if self._is_closed:
-                raise PoolClosed("the CPU pool is closed")
-            pool = self._make_pool(1)
+            async with self._starting:
+                pool = await self._start_pool(1)
             try:
                 return await self._run_in(pool, timeout_seconds, function, args)
             except (ProcessExpired, BrokenProcessPool, _PoolLost) as death:
@@ -151,7 +159,9 @@ class CpuPool:
         """Stop a pool without waiting for it; `close` does wait. What ran in it is cancelled."""
         if pool is self._pool:
             self._pool = None
-        for scheduled in self._in_flight.pop(pool, set()):
+        if pool not in self._in_flight:
+            return
+        for scheduled in self._in_flight.pop(pool):
             scheduled.cancel()
         stopping = asyncio.ensure_future(asyncio.to_thread(_stop_pool, pool))
         self._discarded.add(stopping)

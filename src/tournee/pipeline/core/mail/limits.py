@@ -29,7 +29,7 @@ TEXT_CHARACTERS: Final = 1_000_000
 
 PARTS: Final = 2_000
 DEPTH: Final = 60
-HTML_DEPTH: Final = 2_000
+HTML_DEPTH: Final = 5_000
 """Elements nested deeper make every HTML parser quadratic: such a page is read as its bare text."""
 
 LINKS: Final = 1_000
