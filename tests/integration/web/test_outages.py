@@ -1,0 +1,84 @@
+"""PostgreSQL or Redis away: the console says so, never answers 500, and recovers by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+from tests.integration.web.test_live import wait_for_event
+from tests.support.pipeline import Pipeline
+from tests.support.servers import SessionServers
+from tests.support.web import HTML, read_events
+
+PAGES = ("/newsletters", "/messages", "/jobs", "/dead", "/search?q=x", "/jobs/1", "/newsletters/1")
+
+
+async def test_the_console_outlives_postgresql(
+    worked: Pipeline, browser: httpx.AsyncClient, servers: SessionServers
+) -> None:
+    await worked.stop()
+    worked.worker = None
+    async with browser.stream("GET", "/events/overview") as response:
+        events = read_events(response)
+        await wait_for_event(events, "Spring garden news")
+        await servers.postgresql.kill()
+        banner = await wait_for_event(events, "PostgreSQL has not answered since")
+        assert "part-banner" in banner
+        page = await browser.get("/", headers=HTML)
+        assert page.status_code == 200
+        assert "Spring garden news" in page.text, "the last figures stay"
+        for path in PAGES:
+            page = await browser.get(path, headers=HTML)
+            assert page.status_code == 503, path
+            assert "One moment" in page.text
+            assert '<meta http-equiv="refresh" content="3">' in page.text
+        await servers.postgresql.start()
+        assert await wait_for_event(events, '#part-banner" hx-swap="innerMorph"></hx-partial>')
+    page = await browser.get("/newsletters", headers=HTML)
+    assert page.status_code == 200
+
+
+async def test_the_console_outlives_redis(
+    worked: Pipeline, browser: httpx.AsyncClient, servers: SessionServers
+) -> None:
+    await worked.stop()
+    worked.worker = None
+    async with browser.stream("GET", "/events/overview") as response:
+        events = read_events(response)
+        await wait_for_event(events, "Spring garden news")
+        await servers.valkey.kill()
+        await wait_for_event(events, "Redis has not answered since")
+        for path in ("/", "/newsletters", "/dead", "/jobs"):
+            page = await browser.get(path, headers=HTML)
+            assert page.status_code == 200, path
+            assert "Redis has not answered since" in page.text
+        await servers.valkey.start()
+        assert await wait_for_event(events, '#part-banner" hx-swap="innerMorph"></hx-partial>')
+
+
+async def test_health_tells_life_from_readiness(
+    pipeline: Pipeline, program: httpx.AsyncClient, servers: SessionServers
+) -> None:
+    ready = await program.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "database": "up", "redis": "up"})
+    await servers.valkey.kill()
+    ready = await program.get("/readyz")
+    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable", "database": "up", "redis": "down"})
+    await servers.valkey.start()
+    await servers.postgresql.kill()
+    ready = await program.get("/readyz")
+    assert (ready.status_code, ready.json()["database"]) == (503, "down")
+    assert (await program.get("/healthz")).json() == {"status": "alive"}
+    answer = await program.get("/api/jobs")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+    assert "does not answer" in answer.json()["error"]
+    await servers.postgresql.start()
+    await wait_until_ready(program)
+
+
+async def wait_until_ready(program: httpx.AsyncClient) -> None:
+    deadline = time.monotonic() + 10
+    while (await program.get("/readyz")).status_code != 200:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
