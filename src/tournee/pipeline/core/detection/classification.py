@@ -17,6 +17,7 @@ from tournee.pipeline.core.detection.evidence import Evidence, Finding, Rule
 from tournee.pipeline.core.detection.header_rules import HEADER_RULES
 from tournee.pipeline.core.detection.layout_rules import LAYOUT_RULES
 from tournee.pipeline.core.detection.weights import BIAS, WEIGHTS
+from tournee.pipeline.core.rfc5322 import LOOP_HEADER, LOOP_MARK
 from tournee.pipeline.ports import MessageClass, Reason
 
 RULES: Final[tuple[Rule, ...]] = (*HEADER_RULES, *CONTENT_RULES, *LAYOUT_RULES)
@@ -37,6 +38,9 @@ class Verdict:
 
 def classify(mail: Evidence) -> Verdict:
     """Class a message by all rules with the shipped weights."""
+    if is_our_own(mail):
+        reason = Reason("our-own-mail", -1.0, f"{LOOP_HEADER}: {LOOP_MARK}")
+        return Verdict(MessageClass.OTHER, 0.0, (reason,))
     findings = look_for(mail)
     score = rate(findings, WEIGHTS, BIAS)
     reasons = [
@@ -50,6 +54,11 @@ def classify(mail: Evidence) -> Verdict:
         return Verdict(MessageClass.CONFIRMATION, score, (Reason("confirmation", 1.0, confirmation), *reasons))
     found = MessageClass.NEWSLETTER if score >= THRESHOLD else MessageClass.OTHER
     return Verdict(found, score, tuple(reasons))
+
+
+def is_our_own(mail: Evidence) -> bool:
+    """An alert of ours that came back into a mailbox that we watch: it must not bring the next alert."""
+    return any(value.strip().casefold() == LOOP_MARK for value in mail.headers.get(LOOP_HEADER.casefold(), ()))
 
 
 def look_for(mail: Evidence) -> dict[str, Finding]:
