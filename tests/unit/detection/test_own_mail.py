@@ -27,6 +27,6 @@ def test_an_alert_of_ours_is_no_newsletter_though_it_reads_like_one() -> None:
 
 def test_the_mark_of_another_program_says_nothing() -> None:
     marked = b"X-Loop: somebody@else.example\r\nList-Unsubscribe: <https://letters.example/u>\r\n"
-    head = b"From: Letters <news@letters.example>\r\nSubject: Weekly newsletter #7\r\nList-Id: <weekly.letters.example>\r\n"
+    head = b"From: Letters <news@letters.example>\r\nSubject: Weekly letter 7\r\nList-Id: <weekly.letters.example>\r\n"
     mail = read_mail(head + marked + b"\r\n" + LETTER.encode())
     assert mail.message_class is MessageClass.NEWSLETTER
