@@ -18,7 +18,7 @@ Unsubscribe: https://letters.example/unsubscribe?u=7
 
 
 def test_an_alert_of_ours_is_no_newsletter_though_it_reads_like_one() -> None:
-    email = Email("<delivery-7.abc@tournee.example>", "reader@post.example", "Weekly newsletter #7", LETTER)
+    email = Email("<delivery-7.abc@tournee.example>", "reader@post.example", "Weekly newsletter", LETTER)
     raw = compose_message(email, parse_sender("Tournée <tournee@tournee.example>"), datetime.now(UTC)).content
     mail = read_mail(raw)
     assert mail.message_class is MessageClass.OTHER
