@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.support.pipeline import Pipeline, write_newsletter
 
 from tournee.integrations.local.index import EmbeddedIndex
@@ -36,6 +37,8 @@ class RunningWeb:
     app: FastAPI
     server: WebServer
     token: str
+    asked: list[str]
+    """The path and query of every request that arrived."""
 
     @property
     def url(self) -> str:
@@ -68,11 +71,24 @@ class RunningWeb:
             yield client
 
 
+class Recorder:
+    """Notes what is asked for, and passes it on."""
+
+    def __init__(self, app: ASGIApp, asked: list[str]) -> None:
+        self._app = app
+        self._asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._asked.append(f"{scope['path']}?{scope['query_string'].decode()}")
+        await self._app(scope, receive, send)
+
+
 @asynccontextmanager
-async def serve_web(pipeline: Pipeline, **options: Any) -> AsyncIterator[RunningWeb]:
-    """Serve the application over a pipeline; `options` replace what `WebServices` gets."""
-    sock = bind_loopback("127.0.0.1", 0)
-    token = secrets.token_urlsafe(32)
+async def serve_web(pipeline: Pipeline, port: int = 0, **options: Any) -> AsyncIterator[RunningWeb]:
+    """Serve the application over a pipeline; `options` replace what `WebServices` gets. Port 0: a free one."""
+    sock = bind_loopback("127.0.0.1", port)
+    token = options.get("access_token") or secrets.token_urlsafe(32)
     given: dict[str, Any] = {
         "engine": pipeline.engine,
         "console": ConsoleStore(pipeline.pool),
@@ -83,10 +99,12 @@ async def serve_web(pipeline: Pipeline, **options: Any) -> AsyncIterator[Running
         "snapshot_interval_seconds": 0.05,
     }
     app = create_app(WebServices(**{**given, **options}))
+    asked: list[str] = []
+    app.add_middleware(Recorder, asked=asked)
     server = WebServer(app, sock)
     await server.start()
     try:
-        yield RunningWeb(app, server, token)
+        yield RunningWeb(app, server, token, asked)
     finally:
         await server.stop()
 

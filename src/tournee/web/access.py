@@ -148,15 +148,18 @@ def _split_host(header: str) -> tuple[str, int | None]:
 
 
 def _is_own_origin(scope: Scope, headers: Headers, *, required: bool) -> bool:
-    """Browsers name the page a POST comes from; a program with a bearer token need not."""
-    own = f"{scope['scheme']}://{headers.get('host', '')}"
+    """Browsers name the page a POST comes from; a program with a bearer token need not.
+
+    A plain form of ours names none (`null`), because our pages send no referrer; then `Sec-Fetch-Site` tells, which no
+    page can set.
+    """
     origin = headers.get("origin")
-    if origin is not None:
-        return origin == own
+    if origin is not None and origin != "null":
+        return origin == f"{scope['scheme']}://{headers.get('host', '')}"
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    return not required
+    return origin is None and not required
 
 
 def _is_form(headers: Headers) -> bool:

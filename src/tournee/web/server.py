@@ -52,12 +52,8 @@ class WebServer:
         )
         self._server = _Uvicorn(config, app)
         self._socket = sock
+        self.port: int = sock.getsockname()[1]
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
-        port: int = self._socket.getsockname()[1]
-        return port
 
     async def start(self) -> None:
         """Return when it accepts connections; raises what kept it from doing so."""

@@ -117,7 +117,14 @@ async def test_a_post_from_another_site_changes_nothing(
     web: RunningWeb, browser: httpx.AsyncClient, pipeline: Pipeline
 ) -> None:
     token = await read_csrf_token(browser)
-    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {}):
+    for headers in (
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"origin": "null", "sec-fetch-site": "cross-site"},
+        {"origin": "https://evil.example", "sec-fetch-site": "same-origin"},
+        {},
+    ):
         answer = await browser.post(
             "/queues/indexNews/pause", headers={**headers, "x-csrf-token": token, "accept": "text/html"}
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.integration.web.conftest import DOOMED
+from tests.support.web_fixtures import DOOMED
 from tests.support.pipeline import Pipeline
 from tests.support.web import RunningWeb, find_message, read_csrf_token
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.web.conftest import DOOMED
+from tests.support.web_fixtures import DOOMED
 from tests.support.pipeline import Pipeline, write_letter
 from tests.support.web import HTML, RunningWeb, find_job, find_message, import_newsletters, post_form
 

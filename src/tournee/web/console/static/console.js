@@ -1,4 +1,5 @@
 // What the pages need beyond htmx: the reader's time zone, a confirmation dialog, the sign that the page is live.
+// It is loaded before htmx, so that it hears of the first connection and asks before htmx sends a form.
 (() => {
   'use strict'
 

@@ -1,0 +1,93 @@
+"""A real Chromium: the one that TOURNEE_CHROMIUM names, the system's, else Playwright's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Error, Page, async_playwright
+from tests.support.web import RunningWeb
+from tests.support.web_fixtures import pipeline, web, worked
+
+__all__ = ["chromium", "open_page", "pipeline", "web", "worked"]
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser; skips where there is none."""
+    named = os.environ.get("TOURNEE_CHROMIUM")
+    path = named or next((found for name in NAMES if (found := shutil.which(name))), None)
+    async with async_playwright() as playwright:
+        try:
+            browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        except Error as error:
+            if path is not None:
+                raise
+            pytest.skip(f"there is no Chromium here: {error.message.splitlines()[0]}")
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that came in through the link, and all that went wrong or left the machine while it was open."""
+
+    page: Page
+    web: RunningWeb
+    faults: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.web.url + path)
+
+    async def wait_live(self) -> None:
+        """The stream is open."""
+        await self.page.locator("#pulse:not([hidden]):not(.off)").wait_for(state="visible")
+
+
+OpenPage = Callable[..., AbstractAsyncContextManager[Visit]]
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> OpenPage:
+    """Open the console in a fresh profile; what the page complained about fails the test at the end."""
+
+    @asynccontextmanager
+    async def open_one(web: RunningWeb, *, tolerates: str = "", **options: Any) -> AsyncIterator[Visit]:
+        context = await chromium.new_context(
+            **{"timezone_id": "UTC", "viewport": {"width": 1280, "height": 900}, **options}
+        )
+        context.set_default_timeout(20_000)
+        page = await context.new_page()
+        visit = Visit(page, web)
+        page.on("pageerror", lambda error: visit.faults.append(str(error)))
+        page.on("console", lambda said: visit.faults.append(said.text) if said.type == "error" else None)
+        page.on(
+            "request",
+            lambda request: (
+                visit.foreign.append(request.url)
+                if urlsplit(request.url).netloc != urlsplit(web.url).netloc and not request.url.startswith("data:")
+                else None
+            ),
+        )
+        await page.goto(web.link)
+        yield visit
+        await context.close()
+        assert visit.foreign == [], "the page asked another host"
+        assert [fault for fault in visit.faults if not tolerates or tolerates not in fault] == []
+
+    return open_one
