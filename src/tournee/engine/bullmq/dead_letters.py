@@ -30,9 +30,10 @@ async def project_dead_letters(pipeline: Pipeline, lane: Lane, dead: Sequence[De
     waiting, elsewhere = await _read_entries(pipeline, lane)
     hashless = await _find_hashless(pipeline, lane, [raw_id for raw_id in waiting if raw_id in wanted])
     unwanted = [raw_id for raw_id in waiting if raw_id not in wanted] + elsewhere + hashless
-    await discard_entries(pipeline, lane, unwanted)
     # The oldest first, so that the latest ends up at the head of the list.
     missing = [job for raw_id, job in reversed(wanted.items()) if raw_id not in waiting or raw_id in hashless]
+    # A hash that was left behind when the list was lost would swallow the add.
+    await discard_entries(pipeline, lane, [*unwanted, *(make_dead_id(job) for job in missing)])
     entries = [make_dead_entry(job) for job in missing]
     commands = [command for entry in entries for command in (lane.commands.add(entry), lane.commands.annotate(entry))]
     await pipeline.run_all(commands)

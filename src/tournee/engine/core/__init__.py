@@ -1,0 +1,1 @@
+"""The engine's rules and words: pure, without any I/O."""

@@ -19,6 +19,7 @@ from tournee.engine.ports import ProviderRow, WorkerRow
 
 
 def to_dispatchable(row: Any, stacks: tuple[str, ...]) -> Dispatchable:
+    """What the relay adds to BullMQ."""
     return Dispatchable(
         id=DispatchId(JobId(row["id"]), row["dispatch"]),
         queue=QueueName(row["queue"]),
@@ -36,6 +37,7 @@ def to_dispatchable(row: Any, stacks: tuple[str, ...]) -> Dispatchable:
 
 
 def to_claimed(row: Any) -> ClaimedJob:
+    """What a claim brought."""
     return ClaimedJob(
         id=DispatchId(JobId(row["id"]), row["dispatch"]),
         queue=QueueName(row["queue"]),
@@ -58,6 +60,7 @@ def to_claimed(row: Any) -> ClaimedJob:
 
 
 def to_dead(row: Any, failure: Failure) -> DeadJob:
+    """A dead letter, with its last error."""
     return DeadJob(
         job_id=JobId(row["id"]),
         queue=QueueName(row["queue"]),
@@ -75,6 +78,7 @@ def to_dead(row: Any, failure: Failure) -> DeadJob:
 
 
 def to_worker(row: Any) -> WorkerRow:
+    """A process as it announced itself."""
     return WorkerRow(
         id=WorkerId(row["id"]),
         name=row["name"],
@@ -90,6 +94,7 @@ def to_worker(row: Any) -> WorkerRow:
 
 
 def to_provider(row: Any) -> ProviderRow:
+    """A breaker."""
     return ProviderRow(
         name=row["name"],
         state=row["state"],

@@ -82,7 +82,7 @@ class Session:
             try:
                 yield connection
             except BaseException as error:
-                translated = translate_body_error(error, connection.is_closed())
+                translated = translate_body_error(error, _is_lost(connection))
                 with suppress(*UNAVAILABLE, *CONTENDED):
                     await open_transaction.rollback()
                 if translated is error:
@@ -114,6 +114,14 @@ class Session:
 def columns(ids: Sequence[DispatchId]) -> tuple[list[int], list[int]]:
     """Ids and dispatch numbers as two arrays for unnest."""
     return [i.job_id for i in ids], [i.dispatch for i in ids]
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool takes a connection back by itself when it is cut.
+        return True
 
 
 async def _commit(open_transaction: asyncpg.transaction.Transaction) -> None:
