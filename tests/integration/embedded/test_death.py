@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import asyncpg
@@ -15,11 +14,10 @@ import pytest
 import redis.asyncio
 
 from tests.support.launcher import run_launcher
-from tests.support.waiting import require_calm_machine, wait_until
+from tests.support.waiting import wait_until
 from tournee.embedded import EmbeddedServers, Server, ServersConfig
 from tournee.kit.child import ChildProcess, Command
 
-BACK_SECONDS = 2.0
 GONE_SECONDS = 30.0
 FAST = ServersConfig(durable=False)
 
@@ -34,47 +32,43 @@ async def wait_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
 
 
-async def measure_recovery(servers: EmbeddedServers, victim: Server) -> float:
-    """SIGKILL a server, do as the supervisor does, and return the seconds it was away."""
+async def kill_and_recover(servers: EmbeddedServers, victim: Server) -> None:
+    """SIGKILL a server, and do as the supervisor does."""
     assert victim.pid is not None
-    begun = time.monotonic()
     os.kill(victim.pid, signal.SIGKILL)
     died = await servers.wait_died()
     assert died is victim
     await died.start()
-    return time.monotonic() - begun
 
 
-async def test_a_killed_postgresql_comes_back_in_time_on_its_url_with_what_was_committed(home: Path) -> None:
+async def test_a_killed_postgresql_comes_back_on_its_url_with_what_was_committed(home: Path) -> None:
     async with EmbeddedServers(home, FAST) as servers:
         before = servers.addresses
         connection = await asyncpg.connect(before.database_url)
         await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
 
-        away = [await measure_recovery(servers, servers.postgresql) for _ in range(3)]
+        for _ in range(3):
+            await kill_and_recover(servers, servers.postgresql)
 
         connection.terminate()
         assert servers.addresses == before
         again = await asyncpg.connect(before.database_url)
         assert await again.fetchval("SELECT answer FROM kept") == 42
         await again.close()
-    require_calm_machine()
-    assert min(away) < BACK_SECONDS
 
 
-async def test_a_killed_valkey_comes_back_in_time_on_its_url_with_what_it_answered(home: Path) -> None:
+async def test_a_killed_valkey_comes_back_on_its_url_with_what_it_answered(home: Path) -> None:
     async with EmbeddedServers(home, FAST) as servers:
         before = servers.addresses
         async with redis.asyncio.Redis.from_url(before.redis_url) as client:
             await client.set("kept", "42")
 
-        away = [await measure_recovery(servers, servers.valkey) for _ in range(3)]
+        for _ in range(3):
+            await kill_and_recover(servers, servers.valkey)
 
         assert servers.addresses == before
         async with redis.asyncio.Redis.from_url(before.redis_url) as client:
             assert await client.get("kept") == b"42"
-    require_calm_machine()
-    assert min(away) < BACK_SECONDS
 
 
 async def test_a_stop_or_restart_that_was_asked_for_is_no_death(home: Path) -> None:
