@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Error, Page, async_playwright
+
 from tests.support.web import RunningWeb
 from tests.support.web_fixtures import pipeline, web, worked
 

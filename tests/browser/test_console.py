@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
+
 from tests.browser.conftest import OpenPage
 from tests.support.pipeline import Pipeline
 from tests.support.web import RunningWeb, find_message, import_newsletters, serve_web
@@ -125,14 +126,13 @@ async def test_a_hostile_newsletter_neither_runs_nor_loads_nor_navigates(
 
 
 async def test_the_page_says_when_it_is_not_live_and_comes_back(pipeline: Pipeline, open_page: OpenPage) -> None:
-    async with serve_web(pipeline) as web:
-        async with open_page(web, tolerates="ERR_") as visit:
-            await visit.wait_live()
-            port, token = web.server.port, web.token
-            await web.server.stop()
-            await expect(visit.page.locator("#pulse")).to_have_text("Reconnecting…")
-            async with serve_web(pipeline, port=port, access_token=token):
-                await expect(visit.page.locator("#pulse")).to_have_text("Live")
+    async with serve_web(pipeline) as web, open_page(web, tolerates="ERR_") as visit:
+        await visit.wait_live()
+        port, token = web.server.port, web.token
+        await web.server.stop()
+        await expect(visit.page.locator("#pulse")).to_have_text("Reconnecting…")
+        async with serve_web(pipeline, port=port, access_token=token):
+            await expect(visit.page.locator("#pulse")).to_have_text("Live")
 
 
 async def test_the_language_can_be_switched_and_stays(web: RunningWeb, open_page: OpenPage) -> None:

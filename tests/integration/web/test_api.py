@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.support.web_fixtures import DOOMED
+
 from tests.support.pipeline import Pipeline
 from tests.support.web import RunningWeb, find_message, read_csrf_token
+from tests.support.web_fixtures import DOOMED
 
 
 async def test_status_holds_both_sides_of_every_queue(worked: Pipeline, program: httpx.AsyncClient) -> None:
@@ -48,7 +49,7 @@ async def test_a_dead_job_can_be_redriven_and_discarded(worked: Pipeline, progra
     assert answer.json() == {"job_ids": [letter["id"]]}
     job = (await program.get(f"/api/jobs/{letter['id']}")).json()
     assert job["state"] == "cancelled"
-    assert [(act["action"], act["actor"]) for act in job["audits"]][0][1] == "api"
+    assert {act["actor"] for act in job["audits"]} == {"api"}
     assert "again" in {act["reason"] for act in job["audits"]}
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+
 from tests.support.pipeline import Pipeline
 from tests.support.servers import SessionServers
 from tests.support.web import HTML, RunningWeb, serve_web
-
 from tournee.web.board_install import BoardUnavailable, find_board_folder, find_node, is_installed
 from tournee.web.board_process import BoardProcess, BoardSettings
 from tournee.web.ports import BoardPhase
@@ -132,7 +132,7 @@ async def test_the_board_comes_back_with_redis(boarded: RunningWeb, servers: Ses
         assert away.status_code >= 500
         await servers.valkey.start()
         async with asyncio.timeout(10):
-            while (await program.get("/board/api/queues")).status_code != 200:
+            while (await program.get("/board/api/queues")).status_code != 200:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.05)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+
 from tests.support.pipeline import Pipeline
 from tests.support.web import RunningWeb, import_newsletters, read_events, serve_web
-
 from tournee.engine.client import Engine, QueueOverview
 from tournee.web.console.overview import PARTS
 
@@ -30,6 +30,13 @@ class CountingEngine:
     async def read_status(self) -> Sequence[QueueOverview]:
         self.reads += 1
         return await self._engine.read_status()
+
+
+@asynccontextmanager
+async def watch(client: httpx.AsyncClient) -> AsyncIterator[AsyncIterator[str]]:
+    """The events of the first page."""
+    async with client.stream("GET", "/events/overview") as response:
+        yield read_events(response)
 
 
 async def next_event(events: AsyncIterator[str]) -> str:
@@ -129,20 +136,19 @@ async def test_a_server_that_goes_down_does_not_wait_for_browsers(pipeline: Pipe
         assert time.monotonic() - started < 1.5
         for reader in readers:
             async with asyncio.timeout(2):
-                assert [event async for event in reader] is not None
+                async for _ in reader:
+                    """What was under way may still come; then the stream ends."""
 
 
 async def test_a_stream_survives_a_fault_of_ours(pipeline: Pipeline) -> None:
     engine = CountingEngine(pipeline.engine)
-    async with serve_web(pipeline, engine=engine) as web, web.enter() as client:
-        async with client.stream("GET", "/events/overview") as response:
-            events = read_events(response)
-            await next_event(events)
-            original, engine.read_status = engine.read_status, None  # type: ignore[assignment, method-assign]
-            await asyncio.sleep(0.3)
-            engine.read_status = original  # type: ignore[method-assign]
-            await pipeline.pool.execute("UPDATE engine.queues SET paused = true WHERE name = 'indexNews'")
-            await wait_for_event(events, "Resume")
+    async with serve_web(pipeline, engine=engine) as web, web.enter() as client, watch(client) as events:
+        await next_event(events)
+        original, engine.read_status = engine.read_status, None  # type: ignore[assignment, method-assign]
+        await asyncio.sleep(0.3)
+        engine.read_status = original  # type: ignore[method-assign]
+        await pipeline.pool.execute("UPDATE engine.queues SET paused = true WHERE name = 'indexNews'")
+        await wait_for_event(events, "Resume")
 
 
 async def test_killing_redis_in_the_demo_is_timed_until_every_queue_is_back(pipeline: Pipeline, redis_url: str) -> None:
@@ -153,15 +159,13 @@ async def test_killing_redis_in_the_demo_is_timed_until_every_queue_is_back(pipe
             await connection.flushall()
 
     await pipeline.start()
-    async with serve_web(pipeline, kill_redis=kill) as web, web.enter() as client:
-        async with client.stream("GET", "/events/overview") as response:
-            events = read_events(response)
-            first = await next_event(events)
-            assert "Kill Redis" in first
-            token = first.partition('name="csrf_token" value="')[2][:64]
-            answer = await client.post(
-                "/demo/kill-redis", headers={"origin": web.url, "x-csrf-token": token, "hx-request": "true"}
-            )
-            assert "Redis was flushed and restarted." in answer.text
-            recovered = await wait_for_event(events, "Recovered in")
-            assert "→ <strong>" in recovered
+    async with serve_web(pipeline, kill_redis=kill) as web, web.enter() as client, watch(client) as events:
+        first = await next_event(events)
+        assert "Kill Redis" in first
+        token = first.partition('name="csrf_token" value="')[2][:64]
+        answer = await client.post(
+            "/demo/kill-redis", headers={"origin": web.url, "x-csrf-token": token, "hx-request": "true"}
+        )
+        assert "Redis was flushed and restarted." in answer.text
+        recovered = await wait_for_event(events, "Recovered in")
+        assert "→ <strong>" in recovered

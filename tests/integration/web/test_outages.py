@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import httpx
+
 from tests.integration.web.test_live import wait_for_event
 from tests.support.pipeline import Pipeline
 from tests.support.servers import SessionServers

@@ -65,7 +65,14 @@ def test_an_unknown_key_is_refused() -> None:
         ENGLISH.text("nothing.here")
 
 
-@pytest.mark.parametrize(("n", "english", "french"), [(0, "0 dead letters", "0 tâche morte"), (1, "1 dead letter", "1 tâche morte"), (2, "2 dead letters", "2 tâches mortes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("n", "english", "french"),
+    [
+        (0, "0 dead letters", "0 tâche morte"),
+        (1, "1 dead letter", "1 tâche morte"),
+        (2, "2 dead letters", "2 tâches mortes"),
+    ],
+)
 def test_each_language_counts_in_its_own_way(n: int, english: str, french: str) -> None:
     assert (ENGLISH.text("dead.count", n=n), FRENCH.text("dead.count", n=n)) == (english, french)
 
@@ -91,7 +98,10 @@ def test_a_moment_of_today_is_a_clock_time_and_any_other_has_its_day() -> None:
     assert (ENGLISH.moment(None), ENGLISH.clock(None)) == ("–", "–")
 
 
-@pytest.mark.parametrize(("octets", "english", "french"), [(999, "999 B", "999 o"), (1000, "1.0 kB", "1,0 ko"), (2_500_000, "2.5 MB", "2,5 Mo")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("octets", "english", "french"),
+    [(999, "999 B", "999 o"), (1000, "1.0 kB", "1,0 ko"), (2_500_000, "2.5 MB", "2,5 Mo")],
+)
 def test_sizes_have_the_readers_units(octets: int, english: str, french: str) -> None:
     assert ENGLISH.size(octets).replace(SPACE, " ") == english
     assert FRENCH.size(octets).replace(SPACE, " ") == french

@@ -60,15 +60,18 @@ def make_delivery(state: str, error: str | None = None) -> Delivery:
 
 
 DEAD = make_job(state="dead", attempt=3, attempts=[make_attempt()])
+CRASHED = replace(DEAD, attempts=[make_attempt("crashed")])
+RETRYING = make_job(state="pending", attempt=1, attempts=[make_attempt()])
+PARKED = make_job(state="pending", outages=2, attempts=[make_attempt("parked")])
 CASES: list[tuple[str, Trace, str]] = [
     ("verdict.delivered", Trace(make_message(), [make_job()], [make_delivery("sent")]), ""),
     ("verdict.planned", Trace(make_message(), [], [make_delivery("sent"), make_delivery("planned")]), ""),
     ("verdict.failed", Trace(make_message(), [], [make_delivery("failed", "mailbox full")]), "mailbox full"),
     ("verdict.dead", Trace(make_message(state="invalid"), [DEAD], []), "ValueError: no summary"),
-    ("verdict.crashed", Trace(make_message(), [replace(DEAD, attempts=[make_attempt("crashed")])], []), "ValueError: no summary"),
+    ("verdict.crashed", Trace(make_message(), [CRASHED], []), "ValueError: no summary"),
     ("verdict.cancelled", Trace(make_message(), [make_job(state="cancelled")], []), ""),
-    ("verdict.retrying", Trace(make_message(), [make_job(state="pending", attempt=1, attempts=[make_attempt()])], []), "ValueError: no summary"),
-    ("verdict.parked", Trace(make_message(), [make_job(state="pending", outages=2, attempts=[make_attempt("parked")])], []), "ValueError: no summary"),
+    ("verdict.retrying", Trace(make_message(), [RETRYING], []), "ValueError: no summary"),
+    ("verdict.parked", Trace(make_message(), [PARKED], []), "ValueError: no summary"),
     ("verdict.pending", Trace(make_message(), [make_job(state="pending")], []), ""),
     ("verdict.queued", Trace(make_message(), [make_job(state="queued")], []), ""),
     ("verdict.running", Trace(make_message(), [make_job(state="running")], []), ""),
@@ -78,7 +81,7 @@ CASES: list[tuple[str, Trace, str]] = [
     ("verdict.under_way", Trace(make_message(indexed_at=None), [make_job()], []), ""),
     ("verdict.other", Trace(make_message(message_class="other", state=None), [], []), ""),
     ("verdict.confirmation", Trace(make_message(message_class="confirmation", state=None), [], []), ""),
-    ("verdict.unparsable", Trace(make_message(message_class="unparsable", parse_notes=["cut", "odd"]), [], []), "cut; odd"),
+    ("verdict.unparsable", Trace(make_message(message_class="unparsable", parse_notes=["a", "b"]), [], []), "a; b"),
 ]  # fmt: skip
 
 
