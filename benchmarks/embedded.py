@@ -52,7 +52,7 @@ async def main() -> None:
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="tournee-bench-") as name:
             folder = Path(name)
-            folder.chmod(0o711)
+            await asyncio.to_thread(folder.chmod, 0o711)
             rounds.append(await measure_round(folder / "home"))
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, load {load:.1f}")
