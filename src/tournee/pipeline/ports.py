@@ -111,6 +111,8 @@ class ReadMail:
     links: Sequence[Link] = ()
     content_hash: str = ""
     attachments: Sequence[str] = ()
+    recipients: Sequence[str] = ()
+    """Names and addresses of whom this copy was sent to, for newsletters; those of a mailing list are left out."""
     notes: Sequence[str] = field(default_factory=tuple)
     """What was odd and how it was read nevertheless: charset guessed, date missing, …"""
 
@@ -145,10 +147,13 @@ class AnalysisRequest:
 
 @dataclass(frozen=True, slots=True)
 class KeyLink:
-    """A link worth following, and why."""
+    """A link worth following, and why. `place`: which of the mail's links it is, where several look alike once
+    their personal parts are gone.
+    """
 
     url: str
     why: str
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

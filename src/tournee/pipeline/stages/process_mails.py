@@ -1,7 +1,8 @@
 """processMails: a newsletter gets its analysis, from the cache or from an analyser, each issue once.
 
 Keeps: newsletters = analysed + cache hits + invalid at rest; one analysis per content, analyser and version, also
-when many of the same come at once; an outside analyser sees only mailboxes whose owner agreed.
+when many of the same come at once, and nothing of the one reader in it; an outside analyser sees only mailboxes whose
+owner agreed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from datetime import timedelta
 from tournee.engine.client import DeadJob, Job, Priority, Snooze, Transaction
 from tournee.kit.trace import new_traceparent
 from tournee.pipeline.core.analysis_check import check_analysis
-from tournee.pipeline.core.cache_key import make_cache_key, salt_for
+from tournee.pipeline.core.cache_key import make_cache_key
+from tournee.pipeline.core.mail.sharing import describe_reader, share_lines, share_text
 from tournee.pipeline.core.payloads import AnalyseNewsletter, IndexNewsletter
-from tournee.pipeline.ports import Analyser, AnalysisRequest
+from tournee.pipeline.core.shared_links import share_analysis
+from tournee.pipeline.ports import Analyser, AnalysisRequest, Link
 from tournee.pipeline.stages.faults import describe_invalid, describe_reason, report_fault
 from tournee.pipeline.store.analyses import (
     NewAnalysis,
@@ -92,8 +95,7 @@ class ProcessMails:
         if newsletter is None:
             return None
         analyser = self._choose_analyser(newsletter)
-        salt = salt_for(newsletter.text, newsletter.subject, newsletter.sender)
-        key = make_cache_key(newsletter.content_hash, analyser.name, analyser.cache_version, salt)
+        key = make_cache_key(newsletter.content_hash, analyser.name, analyser.cache_version)
         cached = await find_analysis(tx.connection, key)
         if cached is None:
             if not await claim_analysis(tx.connection, key, job.id, self._limits.claim):
@@ -106,20 +108,14 @@ class ProcessMails:
 
     async def _analyse(self, job: Job[AnalyseNewsletter], work: _Work) -> NewAnalysis:
         newsletter, analyser = work.newsletter, work.analyser
-        request = AnalysisRequest(
-            message_id=newsletter.message_id_header,
-            subject=newsletter.subject,
-            sender=newsletter.sender,
-            text=newsletter.text,
-            links=newsletter.links,
-            language_hint=newsletter.language,
-        )
+        request = await asyncio.to_thread(_make_request, newsletter)
         started = time.perf_counter()
         checked = check_analysis(await analyser.analyse(request), request)
         seconds = time.perf_counter() - started
         if checked.invented_links:
             await job.log(f"{checked.invented_links} links that do not occur in the mail were dropped")
-        return NewAnalysis(work.cache_key, analyser.name, analyser.cache_version, checked.analysis, seconds)
+        analysis = share_analysis(checked.analysis, newsletter.links)
+        return NewAnalysis(work.cache_key, analyser.name, analyser.cache_version, analysis, seconds)
 
     async def _store(self, tx: Transaction, job: Job[AnalyseNewsletter], work: _Work, analysis: NewAnalysis) -> None:
         analysis_id = await insert_analysis(tx.connection, analysis)
@@ -147,6 +143,20 @@ class ProcessMails:
         with suppress(Exception):
             async with asyncio.timeout(5), job.step() as tx:
                 await drop_claim(tx.connection, work.cache_key, job.id)
+
+
+def _make_request(newsletter: Newsletter) -> AnalysisRequest:
+    """What an analyser gets: the issue as all its readers have it, without the one who got this copy."""
+    reader = describe_reader(newsletter.recipients, newsletter.sender)
+    subject, *texts = share_lines([newsletter.subject, *(link.text for link in newsletter.links)], reader)
+    return AnalysisRequest(
+        message_id=newsletter.message_id_header,
+        subject=subject,
+        sender=newsletter.sender,
+        text=share_text(newsletter.text, reader),
+        links=[Link(link.url, text) for link, text in zip(newsletter.links, texts, strict=True)],
+        language_hint=newsletter.language,
+    )
 
 
 async def on_dead(tx: Transaction, dead: DeadJob) -> None:

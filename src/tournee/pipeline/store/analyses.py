@@ -5,11 +5,13 @@ Keeps: one analysis per cache key; at most one running claim per key. The caller
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
 from tournee.db.pool import Connection
-from tournee.pipeline.ports import Analysis
+from tournee.pipeline.ports import Analysis, KeyLink
 from tournee.pipeline.store.sql import SQL
 
 
@@ -22,6 +24,11 @@ class NewAnalysis:
     model: str
     analysis: Analysis
     seconds: float
+
+
+def read_key_links(stored: Sequence[Mapping[str, Any]]) -> list[KeyLink]:
+    """The key links of an analysis, as its row has them."""
+    return [KeyLink(link["url"], link["why"], link.get("place", 0)) for link in stored]
 
 
 async def find_analysis(connection: Connection, cache_key: str) -> int | None:

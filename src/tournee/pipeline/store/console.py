@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from tournee.db.pool import Pool
 from tournee.db.queries import load_queries
+from tournee.pipeline.core.shared_links import resolve_key_links
+from tournee.pipeline.store.analyses import read_key_links
 from tournee.pipeline.store.console_job_rows import Attempt, Audit, DeadLine, JobDetail, JobLine, Provider, Worker
 from tournee.pipeline.store.console_rows import (
     Delivery,
@@ -23,6 +26,7 @@ from tournee.pipeline.store.console_rows import (
     Totals,
     Trace,
 )
+from tournee.pipeline.store.newsletters import read_links
 
 _QUERIES = load_queries("tournee.pipeline.store")
 
@@ -72,7 +76,7 @@ class ConsoleStore:
     async def show_message(self, message_id: int) -> MessageDetail | None:
         """One message with its newsletter and analysis; None if there is no such message."""
         row = await self._pool.fetchrow(_QUERIES["console_show_message"], message_id)
-        return MessageDetail(**row) if row else None
+        return _make_detail(dict(row)) if row else None
 
     async def read_html(self, newsletter_id: int) -> str | None:
         """A newsletter's sanitised HTML; None if there is no such newsletter."""
@@ -155,3 +159,12 @@ class ConsoleStore:
         rows = await self._pool.fetch(_QUERIES["console_show_jobs"], ids)
         attempts = await self._list_attempts(ids)
         return [JobDetail(**row, attempts=attempts.get(row["id"], ())) for row in rows]
+
+
+def _make_detail(row: dict[str, Any]) -> MessageDetail:
+    """The analysis is shared by all readers of the issue: its links are shown as this copy of the issue has them."""
+    own_links = row.pop("own_links")
+    if row["key_links"]:
+        links = resolve_key_links(read_key_links(row["key_links"]), read_links(own_links))
+        row["key_links"] = [{"url": link.url, "why": link.why} for link in links]
+    return MessageDetail(**row)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from tournee.db.pool import Connection
 from tournee.pipeline.core.emails import Alert
 from tournee.pipeline.core.rules import PlannedDelivery, Rule, make_criteria
-from tournee.pipeline.ports import KeyLink
-from tournee.pipeline.store.newsletters import format_sender
+from tournee.pipeline.core.shared_links import resolve_key_links
+from tournee.pipeline.store.analyses import read_key_links
+from tournee.pipeline.store.newsletters import format_sender, read_links
 from tournee.pipeline.store.sql import SQL
 
 
@@ -92,7 +93,7 @@ async def load_delivery(connection: Connection, delivery_id: int) -> Delivery | 
         summary=row["summary"],
         summary_language=row["summary_language"],
         topics=row["topics"],
-        key_links=[KeyLink(url=link["url"], why=link["why"]) for link in row["key_links"]],
+        key_links=resolve_key_links(read_key_links(row["key_links"]), read_links(row["links"])),
         reading_minutes=row["reading_minutes"],
         why=row["why"],
     )

@@ -67,6 +67,7 @@ async def insert_newsletters(connection: Connection, newsletters: Mapping[int, R
         [json.dumps([{"url": link.url, "text": link.text} for link in mail.links]) for mail in mails],
         [mail.language for mail in mails],
         [mail.content_hash for mail in mails],
+        [json.dumps(list(mail.recipients)) for mail in mails],
     )
 
 

@@ -6,7 +6,7 @@ The caller commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +17,10 @@ from tournee.pipeline.store.sql import SQL
 
 @dataclass(frozen=True, slots=True)
 class Newsletter:
-    """What an analyser needs; `consents`: its content may leave the house; `imported`: it came by a local import."""
+    """What an analyser needs; `consents`: its content may leave the house; `imported`: it came by a local import.
+
+    `recipients`: names and addresses of whom this copy was sent to, and its owner's address.
+    """
 
     id: int
     mailbox_id: int
@@ -31,6 +34,7 @@ class Newsletter:
     from_name: str
     from_address: str
     imported: bool
+    recipients: Sequence[str]
 
     @property
     def sender(self) -> str:
@@ -85,13 +89,17 @@ def format_sender(name: str, address: str) -> str:
     return name or address
 
 
+def read_links(stored: Sequence[Mapping[str, str]]) -> list[Link]:
+    """The links of a newsletter, as its row has them."""
+    return [Link(url=link["url"], text=link["text"]) for link in stored]
+
+
 async def load_newsletter(connection: Connection, newsletter_id: int) -> Newsletter | None:
     """One newsletter, None if it was erased."""
     row = await connection.fetchrow(SQL.load_newsletter, newsletter_id)
     if row is None:
         return None
-    links = [Link(url=link["url"], text=link["text"]) for link in row["links"]]
-    return Newsletter(**(dict(row) | {"links": links}))
+    return Newsletter(**(dict(row) | {"links": read_links(row["links"])}))
 
 
 async def link_analysis(connection: Connection, newsletter_id: int, analysis_id: int, *, cache_hit: bool) -> bool:

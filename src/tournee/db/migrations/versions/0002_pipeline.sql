@@ -91,6 +91,7 @@ CREATE TABLE news.messages (
 );
 ALTER TABLE news.messages ALTER COLUMN raw SET STORAGE EXTERNAL;
 CREATE INDEX messages_by_import ON news.messages (import_id) WHERE import_id IS NOT NULL;
+CREATE INDEX messages_by_raw_kept ON news.messages (raw_kept_until) WHERE raw IS NOT NULL;
 CREATE INDEX messages_by_received ON news.messages (received_at DESC, id DESC);
 COMMENT ON COLUMN news.messages.provider_id IS 'the provider''s id; for an import the SHA-256 of the bytes, in hex';
 COMMENT ON COLUMN news.messages.raw IS
@@ -117,6 +118,9 @@ CREATE TABLE news.analyses (
     seconds          real        NOT NULL DEFAULT 0,
     created_at       timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON TABLE news.analyses IS 'shared by all readers of an issue: nothing in it is personal';
+COMMENT ON COLUMN news.analyses.key_links IS
+    '[{url, why, place}]: url without personal parts; place: which of the mail''s links that look so is meant';
 
 -- Single flight: the job that computes an analysis holds its key; others with the same key put themselves off.
 CREATE TABLE news.analysis_claims (
@@ -136,6 +140,7 @@ CREATE TABLE news.newsletters (
     links          jsonb       NOT NULL DEFAULT '[]',
     language       text        NOT NULL DEFAULT 'und',
     content_hash   text        NOT NULL,
+    recipients     jsonb       NOT NULL DEFAULT '[]',
     analysis_id    bigint REFERENCES news.analyses (id),
     cache_hit      boolean,
     notifies       boolean     NOT NULL DEFAULT true,
@@ -149,6 +154,7 @@ CREATE INDEX newsletters_by_owner ON news.newsletters (owner_id, id DESC);
 CREATE INDEX newsletters_by_indexed ON news.newsletters (indexed_at DESC) WHERE indexed_at IS NOT NULL;
 COMMENT ON COLUMN news.newsletters.id IS 'the id of its message';
 COMMENT ON COLUMN news.newsletters.html IS 'sanitised, for reading';
+COMMENT ON COLUMN news.newsletters.recipients IS 'names and addresses of whom this copy was sent to; none of them is analysed';
 COMMENT ON COLUMN news.newsletters.language IS 'as it was detected when the mail was read; a hint for the analyser';
 
 -- The embedded index. A word is found by its stem in the newsletter's language and by its exact form without accents,

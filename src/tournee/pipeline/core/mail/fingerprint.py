@@ -63,7 +63,7 @@ def hash_content(
     if len(normalised) < _SHORT_CHARACTERS:
         addresses = (*(link.url for link in links), *images)
         normalised += "\n" + "\n".join(dict.fromkeys(strip_personal_url(address) for address in addresses))
-    material = _normalise_line(subject, names) + "\n\n" + normalised
+    material = normalise_line(subject, names) + "\n\n" + normalised
     return hashlib.sha256(material.encode("utf-8", "replace")).hexdigest()
 
 
@@ -71,30 +71,44 @@ def normalise_text(text: str, names: re.Pattern[str] | None = None) -> str:
     """The text without what differs between recipients: one paragraph a line, NFKC, case folded."""
     kept: list[str] = []
     for index, line in enumerate(text.split("\n")):
-        normal = _normalise_line(line, names)
-        if index < _GREETING_LINES:
-            if _GREETING_LINE.match(normal):
-                continue
-            normal = _GREETING_START.sub("", normal, count=1) if _GREETING_START.match(normal) else normal
-        if len(normal) <= _PERSONAL_LINE_CHARACTERS and _PERSONAL_LINE.search(normal):
+        normal = normalise_line(line, names)
+        normal = normal[find_greeting_end(index, normal) or 0 :]
+        if is_personal_line(normal):
             continue
         if any(character.isalnum() for character in normal):
             kept.append(normal)
     if not kept:
-        return " ".join(_normalise_line(text, names).split())
+        return " ".join(normalise_line(text, names).split())
     return "\n".join(kept)
+
+
+def find_greeting_end(index: int, normal: str) -> int | None:
+    """Where the greeting ends with which a normalised line begins, the `index`th of its text; None: there is none."""
+    if index >= _GREETING_LINES:
+        return None
+    if _GREETING_LINE.match(normal):
+        return len(normal)
+    opening = _GREETING_START.match(normal)
+    return opening.end() if opening else None
+
+
+def is_personal_line(normal: str) -> bool:
+    """True for a normalised line on how the mail was sent, and how to leave."""
+    return len(normal) <= _PERSONAL_LINE_CHARACTERS and _PERSONAL_LINE.search(normal) is not None
 
 
 def strip_personal_url(url: str) -> str:
     """Host and readable path of an address: no query, no fragment, no segment that looks like a token."""
     scheme_less = url.partition("://")[2] or url
     address = scheme_less.partition("?")[0].partition("#")[0]
-    host, _, path = address.partition("/")
+    authority, _, path = address.partition("/")
+    host = authority.rpartition("@")[2]
     segments = [unquote(segment).lower() for segment in path.split("/")[:20]]
     return "/".join([host.lower(), *(segment for segment in segments if _WORDLIKE.fullmatch(segment))])
 
 
-def _normalise_line(line: str, names: re.Pattern[str] | None) -> str:
+def normalise_line(line: str, names: re.Pattern[str] | None = None) -> str:
+    """A line without case, width, runs of blanks, addresses, names and the personal parts of its links."""
     normal = unicodedata.normalize("NFKC", line).casefold()
     if "/" in normal or "www." in normal:
         normal = _URL.sub(lambda found: strip_personal_url(found[0]), normal)

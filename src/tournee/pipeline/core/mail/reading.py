@@ -32,6 +32,7 @@ _BLANKS: Final = re.compile(r"\s+")
 _NOTES: Final = 20
 _HEADING_TAGS: Final = ("h1", "h2", "h3", "h4")
 _KEPT_FIELD_VALUES: Final = 20
+_RECIPIENT_FIELDS: Final = ("to", "delivered-to", "x-original-to", "envelope-to")
 
 
 class _Notes:
@@ -134,6 +135,7 @@ def _conclude(message: _Message, verdict: Verdict, notes: _Notes) -> ReadMail:
         html=_sanitise(body.pieces) if is_kept else "",
         links=tuple(body.links) if is_kept else (),
         content_hash=_hash(message) if is_kept else "",
+        recipients=_read_readers(message) if is_kept else (),
         attachments=tuple(message.structure.attachments),
         notes=notes.taken(),
     )
@@ -213,12 +215,28 @@ def _sanitise(pieces: Iterable[Page | str]) -> str:
     return sanitising.join_pages(pages)
 
 
+def _read_recipients(message: _Message) -> list[tuple[str, str]]:
+    """Name and address of whom this copy was sent to, as its headers tell."""
+    read = (header_fields.read_address(message.fields.first(name)[:500]) for name in _RECIPIENT_FIELDS)
+    return [(name, address) for name, address in read if name or address]
+
+
+def _read_readers(message: _Message) -> tuple[str, ...]:
+    """The recipients that are persons: no mailing list, and not the sender."""
+    lists = " ".join(message.fields.first(name)[:500].casefold() for name in ("list-post", "list-id"))
+    readers = dict.fromkeys(
+        part
+        for name, address in _read_recipients(message)
+        if address != message.evidence.from_address.lower()
+        and not (address and (address in lists or address.replace("@", ".") in lists))
+        for part in (name, address)
+        if part
+    )
+    return tuple(readers)
+
+
 def _hash(message: _Message) -> str:
-    recipients: list[str] = []
-    for field_name in ("to", "delivered-to", "x-original-to", "envelope-to"):
-        value = message.fields.first(field_name)[:500]
-        name, address = header_fields.read_address(value)
-        recipients += [part for part in (name, address) if part]
+    recipients = [part for pair in _read_recipients(message) for part in pair if part]
     return fingerprint.hash_content(
         message.evidence.subject,
         message.body.text,

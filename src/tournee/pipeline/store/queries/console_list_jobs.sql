@@ -1,7 +1,7 @@
 -- Ledger rows, the latest first, with their last error; for the console's list of jobs.
 -- Guard: reads only. $1 queue or NULL, $2 state or NULL, $3 exact key or NULL, $4 only ids below or NULL, $5 how many.
 -- A state is looked up in its narrow table (ready, inflight, dead); completed and cancelled rows are read down
--- the primary key.
+-- the primary key, at most 500,000 rows deep, so that a rare state can't make it read the whole ledger.
 WITH candidates AS (
     (SELECT r.job_id AS id FROM engine.ready r
      WHERE $3::text IS NULL AND $2 = 'pending' AND ($1::text IS NULL OR r.queue = $1)
@@ -22,6 +22,7 @@ WITH candidates AS (
      WHERE $3::text IS NULL AND ($2::text IS NULL OR $2 IN ('completed', 'cancelled'))
        AND ($2::text IS NULL OR j.state::text = $2) AND ($1::text IS NULL OR j.queue = $1)
        AND ($4::bigint IS NULL OR j.id < $4)
+       AND j.id > coalesce($4, (SELECT max(m.id) FROM engine.jobs m)) - 500000
      ORDER BY j.id DESC LIMIT $5)
     UNION ALL
     (SELECT j.id FROM engine.jobs j

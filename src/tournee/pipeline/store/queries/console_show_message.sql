@@ -9,7 +9,7 @@ SELECT
     n.state, n.cache_hit, n.invalid_reason, n.index_error, n.notifies, n.content_hash, n.created_at AS stored_at,
     n.analysed_at, n.indexed_at, coalesce(length(n.html), 0) > 0 AS has_html, left(n.text, 20000) AS text, n.analysis_id,
     a.analyser, a.model, a.title, a.summary, a.summary_language, a.language, a.topics, a.entities, a.key_links,
-    a.reading_minutes, a.kind, a.tokens_in, a.tokens_out, a.cost_microcents, a.seconds
+    a.reading_minutes, a.kind, n.links AS own_links, a.tokens_in, a.tokens_out, a.cost_microcents, a.seconds
 FROM news.messages m
 JOIN news.mailboxes b ON b.id = m.mailbox_id
 JOIN news.owners o ON o.id = b.owner_id
