@@ -76,9 +76,8 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Ledger:
-    """The part that PostgreSQL answers."""
+    """The part that PostgreSQL alone answers."""
 
-    queues: Sequence[QueueOverview] = ()
     newsletters: Sequence[NewsletterLine] = ()
     dead: Sequence[DeadLine] = ()
     workers: Sequence[Worker] = ()
@@ -121,26 +120,33 @@ class SnapshotReader:
         self._rates = _Rates()
         self._drift_since: dict[str, float] = {}
         self._ledger = _Ledger()
+        self._queues: Sequence[QueueOverview] = ()
         self._totals: Totals | None = None
-        self._totals_read = -_TOTALS_SECONDS
+        self._totals_due = 0.0
+        self._away: set[str] = set()
         self._latest = Snapshot(0, datetime.now(UTC))
 
     async def read(self) -> Snapshot:
         """Take one look; takes at most the read time-out."""
-        ledger, dead_letters = await asyncio.gather(
-            self._within_time("database", self._read_ledger), self._within_time("redis", self._read_dead_letters)
+        # Whether PostgreSQL is there is judged by what it alone answers: the status asks Redis too.
+        ledger, dead_letters, status, _ = await asyncio.gather(
+            self._within_time("database", self._read_ledger),
+            self._within_time("redis", self._read_dead_letters),
+            self._within_time("status", self._read_status),
+            self._within_time("totals", self._refresh_totals),
         )
-        if ledger is not None:
-            self._ledger = ledger
-            self._rates.note(ledger.queues)
+        self._ledger = ledger or self._ledger
+        if status is not None:
+            self._queues = status
+            self._rates.note(status)
         now = datetime.now(UTC)
-        away = ledger is None or dead_letters is None
+        away = ledger is None or dead_letters is None or status is None
         self._latest = replace(
             self._latest,
             number=self._latest.number + 1,
             at=now if ledger is not None else self._latest.at,
-            queues=[self._compare(row, comparable=not away) for row in self._ledger.queues],
-            dead_total=sum(row.ledger.dead for row in self._ledger.queues),
+            queues=[self._compare(row, comparable=not away) for row in self._queues],
+            dead_total=sum(row.ledger.dead for row in self._queues),
             dead_projected=dead_letters.waiting if dead_letters is not None else None,
             newsletters=self._ledger.newsletters,
             dead=self._ledger.dead,
@@ -157,27 +163,39 @@ class SnapshotReader:
     async def _within_time(self, part: str, read: Callable[[], Awaitable[_T]]) -> _T | None:
         try:
             async with asyncio.timeout(self._services.read_timeout_seconds):
-                return await read()
+                answer = await read()
         except UNAVAILABLE as error:
-            away = self._latest.database_away_since if part == "database" else self._latest.redis_away_since
-            if away is None:
+            if part not in self._away:
                 _log.warning("console.part_away", part=part, error=repr(error))
+            self._away.add(part)
             return None
+        self._away.discard(part)
+        return answer
 
     async def _read_dead_letters(self) -> BrokerDepth:
         return await self._services.engine.broker.read_depth(DEAD_LETTERS)
 
+    async def _refresh_totals(self) -> None:
+        # They count whole tables: the dearer the last count was, the longer it is kept.
+        started = time.monotonic()
+        if started < self._totals_due:
+            return
+        self._totals_due = started + 20 * self._services.read_timeout_seconds
+        self._totals = await self._services.console.read_totals()
+        now = time.monotonic()
+        self._totals_due = now + max(_TOTALS_SECONDS, 20 * (now - started))
+
+    async def _read_status(self) -> Sequence[QueueOverview]:
+        rows = await self._services.engine.read_status()
+        last = len(self._order)
+        return sorted(
+            (row for row in rows if row.ledger.queue != DEAD_LETTERS),
+            key=lambda row: (self._order.get(row.ledger.queue, last), row.ledger.queue),
+        )
+
     async def _read_ledger(self) -> _Ledger:
         console = self._services.console
-        queues = await self._services.engine.read_status()
-        if time.monotonic() - self._totals_read > _TOTALS_SECONDS:
-            self._totals_read = time.monotonic()
-            self._totals = await console.read_totals()
         return _Ledger(
-            queues=sorted(
-                (row for row in queues if row.ledger.queue != DEAD_LETTERS),
-                key=lambda row: (self._order.get(row.ledger.queue, len(self._order)), row.ledger.queue),
-            ),
             newsletters=await console.list_flow(_LATEST_NEWSLETTERS),
             dead=await console.list_dead(limit=_LATEST_DEAD),
             workers=await console.list_workers(),

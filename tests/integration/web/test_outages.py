@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 
 import httpx
@@ -10,7 +12,7 @@ import httpx
 from tests.integration.web.test_live import wait_for_event
 from tests.support.pipeline import Pipeline
 from tests.support.servers import SessionServers
-from tests.support.web import HTML, read_events
+from tests.support.web import HTML, find_message, read_events, serve_web
 
 PAGES = ("/newsletters", "/messages", "/jobs", "/dead", "/search?q=x", "/jobs/1", "/newsletters/1")
 
@@ -56,6 +58,22 @@ async def test_the_console_outlives_redis(
             assert "Redis has not answered since" in page.text
         await servers.valkey.start()
         assert await wait_for_event(events, '#part-banner" hx-swap="innerMorph"></hx-partial>')
+
+
+async def test_a_redis_that_hangs_is_not_taken_for_a_dead_postgresql(worked: Pipeline, servers: SessionServers) -> None:
+    await worked.stop()
+    worked.worker = None
+    assert servers.valkey.pid is not None
+    async with serve_web(worked, read_timeout_seconds=0.5) as web, web.enter() as client:
+        os.kill(servers.valkey.pid, signal.SIGSTOP)
+        try:
+            for path in ("/", f"/newsletters/{await find_message(worked, 'Spring garden news')}", "/dead"):
+                page = await client.get(path, headers=HTML)
+                assert page.status_code == 200, path
+                assert "Redis has not answered since" in page.text
+                assert "PostgreSQL has not answered" not in page.text
+        finally:
+            os.kill(servers.valkey.pid, signal.SIGCONT)
 
 
 async def test_health_tells_life_from_readiness(

@@ -11,7 +11,6 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
-from tournee.engine.client import QueueOverview
 from tournee.engine.core.job import JobState
 from tournee.pipeline.ports import MessageClass
 from tournee.web import state
@@ -20,7 +19,7 @@ from tournee.web.console import stages
 from tournee.web.console.overview import PARTS, personalise
 from tournee.web.console.render import environment, localiser_of, render_page
 from tournee.web.headers import FRAME_HEADERS
-from tournee.web.snapshot import is_alive
+from tournee.web.snapshot import QueueLine, is_alive
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -69,9 +68,11 @@ async def show_message(request: Request, message_id: RowId) -> Response:
     trace = await _read(request, own.services.console.show_trace(message_id))
     if trace is None:
         raise HTTPException(404)
-    blocked = _list_blocked(await _read(request, own.services.engine.read_status()))
-    context = {"trace": trace, "stages": stages.list_stages(trace), "verdict": stages.judge(trace, blocked)}
-    return await _show(request, "message.html", context)
+    snapshot = await own.feed.read_latest()
+    verdict = stages.judge(trace, _list_blocked(snapshot.queues))
+    return await _show(
+        request, "message.html", {"trace": trace, "stages": stages.list_stages(trace), "verdict": verdict}
+    )
 
 
 @router.get("/newsletters/{message_id}/html")
@@ -163,10 +164,10 @@ async def _read(request: Request, reading: Awaitable[_T]) -> _T:
         return await reading
 
 
-def _list_blocked(queues: Sequence[QueueOverview]) -> dict[str, str]:
+def _list_blocked(queues: Sequence[QueueLine]) -> dict[str, str]:
     """Queues that nothing leaves for now, with the reason's key."""
     blocked = {}
-    for row in (overview.ledger for overview in queues):
+    for row in (line.ledger for line in queues):
         if row.paused:
             blocked[str(row.queue)] = "verdict.paused"
         elif row.breaker == "open":
