@@ -74,6 +74,22 @@ class ImportSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file among what was imported that is no mail, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """The end of an import; `not_mail` names the first thousand of what the summary counts under that name."""
+
+    summary: ImportSummary
+    not_mail: Sequence[SkippedFile] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs: all that is given must match.
 

@@ -62,7 +62,11 @@ def _absolute(path: Path) -> Path:
 def _check_url(*schemes: str) -> AfterValidator:
     def check(secret: SecretStr) -> SecretStr:
         parts = urlsplit(secret.get_secret_value())
-        if parts.scheme not in schemes or not (parts.hostname or parts.path.strip("/")):
+        # Reading the port raises ValueError for one that is no number, or too large.
+        whole = parts.path.strip("/") if parts.scheme == "unix" else parts.hostname and parts.port != 0
+        if parts.scheme.startswith("postgres") and parts.query.startswith("host=/"):
+            whole = "a socket's folder"
+        if parts.scheme not in schemes or not whole:
             raise ValueError("no such address")
         return secret
 
@@ -159,7 +163,9 @@ class Settings(BaseSettings):
     raw_kept_days: int = Field(90, ge=0, le=36500, description="days from 0 to 36500")
     completed_kept_days: int = Field(30, ge=1, le=36500, description="days from 1 to 36500")
 
-    sandbox_faults: str = Field("", max_length=4096, description="faults as `tournee sandbox --help` lists them")
+    sandbox_faults: str = Field(
+        "", max_length=4096, description="a file with the Message-IDs whose analysis is to fail, for trying out"
+    )
 
     @model_validator(mode="after")
     def _check_lease(self) -> Settings:

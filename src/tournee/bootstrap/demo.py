@@ -7,19 +7,21 @@ analyser's port.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
-import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from tournee.bootstrap.roles import Announce, UpOptions, list_sandbox_addresses, open_up
-from tournee.bootstrap.stack import OpenStack, Watch, open_stack
-from tournee.bootstrap.stores import read_stack
+from tournee.bootstrap.api import DEMO_ROLE, Announce
+from tournee.bootstrap.home import check_home, make_home
+from tournee.bootstrap.locks import LockHeld, hold_lock
+from tournee.bootstrap.orders import to_summary
+from tournee.bootstrap.sandbox import list_sandbox_addresses, open_sandbox
+from tournee.bootstrap.stack import OpenStack, Watch, join_stack
+from tournee.bootstrap.stopping import run_until, serve_forever
+from tournee.bootstrap.up import UpOptions, open_up
 from tournee.kit.errors import SetupError
 from tournee.pipeline.importing import ImportRequest
 from tournee.pipeline.store.mailboxes import Owner
@@ -31,7 +33,11 @@ from tournee_sandbox.mailbox.people import PEOPLE, Person
 
 ADMINISTRATOR = "admin@tournee.example"
 LANGUAGES = {"bruno": "fr", "chloe": "fr"}
-READY_SECONDS = 20.0
+MARK = ".demo"
+ASIDE = ".old-"
+ON_ITS_OWN: Mapping[str, object] = {"database_url": None, "redis_url": None, "smtp_url": None, "log_dir": None}
+"""A demo never touches the servers that real mail goes through, whatever the environment names."""
+ON_ITS_OWN_VARIABLES = {f"TOURNEE_{name.upper()}": "" for name in ON_ITS_OWN if name != "smtp_url"}
 TRICKLE_SECONDS = 2.0
 """Between two mails of the last mailbox, when somebody watches."""
 
@@ -40,12 +46,17 @@ async def run_demo(
     settings: Settings, *, once: bool, announce: Announce, watch: Watch, stop: asyncio.Event
 ) -> ImportSummary:
     """Stack, sandbox and sample mailbox. `once`: returns when all is processed, else when `stop` is set."""
+    summary = await run_until(stop, _show(settings, announce, watch, once=once))
+    return summary or ImportSummary()
+
+
+async def _show(settings: Settings, announce: Announce, watch: Watch, *, once: bool) -> ImportSummary:
     home = settings.home / "demo"
-    if (running := read_stack(home)) is not None:
-        raise SetupError(f"a demo runs already (process {running.pid}): stop it first, or set TOURNEE_HOME")
-    _empty_home(home)
+    check_home(home)
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(_open_sandbox(home / "sandbox"))
+        stack.enter_context(_hold_demo(settings.home))
+        _empty_home(home)
+        sandbox = await stack.enter_async_context(open_sandbox(home / "sandbox", home / "logs" / "sandbox.log"))
         sample = await asyncio.to_thread(write_sample_mailbox, home / "sample")
         faults = home / "sandbox" / "faults.json"
         write_faults(faults, sample.failing_message_ids)
@@ -55,47 +66,38 @@ async def run_demo(
             "TOURNEE_ADMIN_EMAILS": ADMINISTRATOR,
             "TOURNEE_MAIL_FROM": "tournee@tournee.example",
         }
-        demo_settings = settings.model_copy(update={"home": home})
-        options = UpOptions("demo", environment, demo=True, more_addresses=list_sandbox_addresses(sandbox))
+        demo_settings = settings.model_copy(update={"home": home, **ON_ITS_OWN})
+        options = UpOptions(DEMO_ROLE, {**environment, **ON_ITS_OWN_VARIABLES}, list_sandbox_addresses(sandbox))
         announce(await stack.enter_async_context(open_up(demo_settings, options)))
-        opened = await stack.enter_async_context(open_stack(demo_settings, migrate=False))
-        summary = await _until(stop, _import_all(opened, sample, watch, hurried=once))
+        opened = await stack.enter_async_context(join_stack(demo_settings, migrate=False))
+        summary = await _import_all(opened, sample, watch, hurried=once)
         if not once:
-            await stop.wait()
-        return summary or ImportSummary()
+            await serve_forever()
+        return summary
+
+
+@contextmanager
+def _hold_demo(home: Path) -> Iterator[None]:
+    """One demo at a time: the next one begins with emptying the folder."""
+    make_home(home)
+    try:
+        with hold_lock(home / "run" / "demo.lock"):
+            yield
+    except LockHeld as held:
+        raise SetupError(f"a demo runs already (process {held.holder}): stop it first, or set TOURNEE_HOME") from held
 
 
 def _empty_home(home: Path) -> None:
     """The demo begins anew each time; nothing but what a demo made is ever in there."""
-    if home.exists() and not (home / ".demo").exists():
+    if home.exists() and not (home / MARK).exists():
         raise SetupError(f"{home} was not made by a demo: move it away, or set TOURNEE_HOME to another folder")
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, mode=0o711)
-    home.chmod(0o711)
-    (home / ".demo").touch()
-
-
-@asynccontextmanager
-async def _open_sandbox(home: Path) -> AsyncIterator[Mapping[str, Mapping[str, str]]]:
-    """The simulators as a process of their own, which ends with this one."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tournee_sandbox", "--home", str(home), "--json", "--parent", str(os.getpid())),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), READY_SECONDS)
-        if not line:
-            raise SetupError("the sandbox did not start: see the message above")
-        # Beside the simulators stand words about the process itself.
-        yield {name: value for name, value in json.loads(line).items() if isinstance(value, dict)}
-    finally:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        await process.wait()
+    # Moved aside in one step first, so that a demo that is killed while it clears away can't block the next one.
+    if home.exists():
+        home.rename(home.with_name(f"{home.name}{ASIDE}{os.getpid()}"))
+    for old in home.parent.glob(f"{home.name}{ASIDE}*"):
+        shutil.rmtree(old, ignore_errors=True)
+    make_home(home)
+    (home / MARK).touch()
 
 
 async def _import_all(opened: OpenStack, sample: SampleMailbox, watch: Watch, *, hurried: bool) -> ImportSummary:
@@ -116,8 +118,7 @@ async def _import_all(opened: OpenStack, sample: SampleMailbox, watch: Watch, *,
 
 async def _import_part(opened: OpenStack, source: Path, person: Person, watch: Watch) -> ImportSummary:
     owner = Owner(person.key, person.address, LANGUAGES.get(person.key, "en"))
-    outcome = await opened.run_import(ImportRequest(source, person.key), owner, _named(watch, person.key))
-    return ImportSummary(**outcome.summary.as_object())  # type: ignore[arg-type]
+    return to_summary(await opened.run_import(ImportRequest(source, person.key), owner, _named(watch, person.key)))
 
 
 def _named(watch: Watch, name: str) -> Watch:
@@ -132,18 +133,3 @@ def sum_up(parts: Sequence[ImportSummary]) -> ImportSummary:
     figures = [asdict(part) for part in parts]
     total = {name: sum(figure[name] for figure in figures) for name in figures[0] if name != "seconds"}
     return ImportSummary(**total, seconds=max(part.seconds for part in parts))
-
-
-async def _until(stop: asyncio.Event, work: Awaitable[ImportSummary]) -> ImportSummary | None:
-    """The work's answer, or None when `stop` is set before it is done."""
-    task = asyncio.ensure_future(work)
-    stopped = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for pending in (task, stopped):
-        if not pending.done():
-            pending.cancel()
-    await asyncio.gather(stopped, return_exceptions=True)
-    if task.cancelled() or not task.done():
-        await asyncio.gather(task, return_exceptions=True)
-        return None
-    return task.result()

@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-import asyncpg
-
-from tournee.bootstrap.services import HEAD_REVISION, describe_database_error
-from tournee.bootstrap.stores import Stores, read_given_stores, read_stack
+from tournee.bootstrap.home import check_home
+from tournee.bootstrap.schema import judge_revision
+from tournee.bootstrap.stack_file import read_stack
+from tournee.bootstrap.store_faults import FAULTS, judge_database_error, judge_redis_error
+from tournee.bootstrap.stores import Stores, find_stores
+from tournee.bootstrap.web_address import is_listenable
 from tournee.db.migrations import read_revision
 from tournee.embedded.binaries import find_postgresql, find_valkey
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
 from tournee.kit.errors import SetupError
-from tournee.kit.ports import is_port_free
 from tournee.reports import Finding, Verdict
-from tournee.settings import Settings, find_unknown_variables
+from tournee.settings import Settings
 
 LOWEST_PYTHON = (3, 11)
 GIB = 1024**3
 LOW_DISK_BYTES = 2 * GIB
 
-Check = Callable[[Settings], Awaitable[Finding]]
-
 
 async def examine_setup(settings: Settings) -> Sequence[Finding]:
     """One finding for each thing that running needs."""
-    findings = [_check_python(), *_check_variables(), _check_home(settings), _check_disk(settings)]
-    try:
-        stores = _find_stores(settings)
-    except SetupError as error:
-        findings.append(Finding("stores", Verdict.FAILED, str(error), "set both variables, or neither"))
-        stores = None
-    if stores is None:
-        findings.append(_check_binaries())
-    else:
-        findings += [await _check_database(stores), await _check_redis(settings, stores)]
-    return [*findings, _check_port(settings), _check_mail(settings), _check_board()]
-
-
-def _find_stores(settings: Settings) -> Stores | None:
-    given = read_given_stores(settings)
+    findings = [_check_python(), _check_home(settings), _check_disk(settings)]
     stack = read_stack(settings.home)
-    if given is None and stack is not None:
-        return Stores(stack.database_url, stack.redis_url, stack)
-    return given
+    serves = stack is not None and bool(stack.web_url)
+    findings += await _check_stores(settings)
+    return [*findings, _check_port(settings, serves=serves), _check_mail(settings), _check_board()]
+
+
+async def _check_stores(settings: Settings) -> list[Finding]:
+    try:
+        stores = find_stores(settings)
+    except SetupError as fault:
+        return [_fail("stores", fault)]
+    if stores is None:
+        return [_check_binaries()]
+    return [await _check_database(stores), await _check_redis(settings, stores)]
+
+
+def _fail(check: str, fault: SetupError) -> Finding:
+    """A fault says what is wrong, then, after the last colon, what to do."""
+    detail, _, remedy = str(fault).rpartition(": ")
+    return Finding(check, Verdict.FAILED, detail or remedy, remedy if detail else "")
 
 
 def _check_python() -> Finding:
@@ -59,20 +58,13 @@ def _check_python() -> Finding:
     return Finding("python", Verdict.FAILED, version, "use Python 3.11 or later")
 
 
-def _check_variables() -> list[Finding]:
-    unknown = find_unknown_variables(os.environ)
-    if not unknown:
-        return [Finding("settings", Verdict.OK, "every TOURNEE_ variable is known")]
-    return [Finding("settings", Verdict.WARNING, line, "correct or unset it") for line in unknown]
-
-
 def _check_home(settings: Settings) -> Finding:
     home = settings.home
-    nearest = next((folder for folder in (home, *home.parents) if folder.exists()), Path("/"))
-    if os.access(nearest, os.W_OK | os.X_OK):
-        state = "exists" if nearest == home else f"will be made in {nearest}"
-        return Finding("home", Verdict.OK, f"{home} {state}")
-    return Finding("home", Verdict.FAILED, f"{nearest} can't be written", "set TOURNEE_HOME to a folder of yours")
+    try:
+        check_home(home)
+    except SetupError as fault:
+        return _fail("home", fault)
+    return Finding("home", Verdict.OK, f"{home} {'exists' if home.exists() else 'will be made'}")
 
 
 def _check_disk(settings: Settings) -> Finding:
@@ -95,13 +87,10 @@ def _check_binaries() -> Finding:
 async def _check_database(stores: Stores) -> Finding:
     try:
         revision = await read_revision(stores.database_url)
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        detail = describe_database_error(stores.database_url, error)
-        return Finding("postgresql", Verdict.FAILED, detail, "see the detail")
-    if revision == HEAD_REVISION:
-        return Finding("postgresql", Verdict.OK, f"reachable, schema {revision}")
-    detail = f"reachable, schema {revision or 'empty'} instead of {HEAD_REVISION}"
-    return Finding("postgresql", Verdict.WARNING, detail, "run `tournee migrate`")
+    except FAULTS as error:
+        return _fail("postgresql", judge_database_error(stores.database_url, error))
+    fault = judge_revision(revision)
+    return _fail("postgresql", fault) if fault else Finding("postgresql", Verdict.OK, f"reachable, schema {revision}")
 
 
 async def _check_redis(settings: Settings, stores: Stores) -> Finding:
@@ -109,19 +98,23 @@ async def _check_redis(settings: Settings, stores: Stores) -> Finding:
     try:
         await broker.check()
         return Finding("redis", Verdict.OK, "reachable, noeviction")
-    except BrokerMisconfigured as error:
-        return Finding("redis", Verdict.FAILED, str(error), "see the detail")
-    except BrokerUnavailable as error:
-        return Finding("redis", Verdict.FAILED, f"can't be reached: {error}", "start it, or correct TOURNEE_REDIS_URL")
+    except (BrokerMisconfigured, BrokerUnavailable) as error:
+        return _fail("redis", judge_redis_error(stores.redis_url, error))
     finally:
         await broker.close()
 
 
-def _check_port(settings: Settings) -> Finding:
-    if is_port_free(settings.web_port, settings.web_host):
-        return Finding("web port", Verdict.OK, f"{settings.web_port} is free")
+def _check_port(settings: Settings, *, serves: bool) -> Finding:
+    """`serves`: a stack of this home runs, so that its console may be what holds the port."""
+    where = f"{settings.web_host} port {settings.web_port}"
+    try:
+        free = is_listenable(settings.web_host, settings.web_port)
+    except SetupError as fault:
+        return _fail("console", fault)
+    if free or serves:
+        return Finding("console", Verdict.OK, f"{where} is {'free' if free else 'in use, a stack runs'}")
     remedy = "nothing: the next free one is used; or set TOURNEE_WEB_PORT"
-    return Finding("web port", Verdict.WARNING, f"{settings.web_port} is taken", remedy)
+    return Finding("console", Verdict.WARNING, f"{where} is taken", remedy)
 
 
 def _check_mail(settings: Settings) -> Finding:

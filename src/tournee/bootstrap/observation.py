@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from tournee.engine.client import AttemptRow, DeadJob, JobRow, ProviderRow, QueueOverview, WorkerRow
@@ -16,6 +16,7 @@ from tournee.reports import (
     QueueReport,
     WorkerReport,
 )
+from tournee.settings import QUEUES
 
 
 def to_queue_report(view: QueueOverview) -> QueueReport:
@@ -40,6 +41,12 @@ def to_queue_report(view: QueueOverview) -> QueueReport:
         redis_failed=redis.failed if redis else None,
         drift=view.drift,
     )
+
+
+def sort_queues(queues: Iterable[QueueReport]) -> list[QueueReport]:
+    """In the order in which a mail passes through them."""
+    places = {name: place for place, name in enumerate(QUEUES)}
+    return sorted(queues, key=lambda queue: (places.get(queue.queue, len(places)), queue.queue))
 
 
 def to_worker_report(row: WorkerRow) -> WorkerReport:

@@ -5,7 +5,6 @@ Owns what is opened and closes it in reverse. A store that can't be used is one 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 from collections.abc import AsyncIterator
@@ -13,13 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
 
-import asyncpg
+import structlog
 
+from tournee.bootstrap.store_faults import FAULTS, StoreFault, judge_database_error, judge_redis_error
 from tournee.bootstrap.stores import Stores
-from tournee.db.migrations import migrate as run_migrations
-from tournee.db.migrations import read_revision
 from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
@@ -38,9 +35,9 @@ from tournee.pipeline.stages.registration import StagePorts, register_stages
 from tournee.settings import Settings
 from tournee_sandbox.faults import FaultyAnalyser, load_faults
 
+log = structlog.get_logger(__name__)
+
 MIB = 1024 * 1024
-HEAD_REVISION = "0002_pipeline"
-"""The schema that this version of the code works with."""
 
 
 class ClosableMailer(Mailer, Protocol):
@@ -62,12 +59,10 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(
-    settings: Settings, stores: Stores, *, maintains: bool, patient: bool = False
-) -> AsyncIterator[Services]:
-    """Open everything; the engine is built and not started. `patient`: wait for stores that are away."""
+async def open_services(settings: Settings, stores: Stores, *, maintains: bool) -> AsyncIterator[Services]:
+    """Open everything; the engine is built and not started, Redis is not asked for. Raises `SetupError`."""
     async with AsyncExitStack() as stack:
-        pool = await _open_pool(settings, stores, patient)
+        pool = await _open_pool(settings, stores)
         stack.push_async_callback(pool.close)
         broker = BullmqBroker(
             BrokerSettings(
@@ -78,8 +73,6 @@ async def open_services(
             )
         )
         stack.push_async_callback(broker.close)
-        if not patient:
-            await check_redis(broker)
         cpu = CpuPool(CpuPoolConfig(workers=settings.reader_processes, memory_bytes=settings.message_memory_mib * MIB))
         stack.push_async_callback(cpu.close)
         index = EmbeddedIndex(pool)
@@ -124,8 +117,15 @@ def _build_analyser(settings: Settings, cpu: CpuPool) -> Analyser:
     analyser: Analyser = EmbeddedAnalyser(cpu.run)
     if settings.sandbox_faults:
         # Only a sandboxed stack gets here: the application carries no faults of its own.
-        analyser = FaultyAnalyser(analyser, load_faults(settings.sandbox_faults))
+        analyser = FaultyAnalyser(analyser, _read_faults(settings.sandbox_faults))
     return analyser
+
+
+def _read_faults(path: str) -> frozenset[str]:
+    try:
+        return load_faults(path)
+    except (OSError, ValueError) as error:
+        raise SetupError(f"TOURNEE_SANDBOX_FAULTS: {path} can't be used ({error}): correct or unset it") from error
 
 
 def build_mailer(settings: Settings) -> ClosableMailer:
@@ -135,7 +135,7 @@ def build_mailer(settings: Settings) -> ClosableMailer:
     return OutboxMailer(settings.home / "outbox", settings.mail_from)
 
 
-async def _open_pool(settings: Settings, stores: Stores, patient: bool) -> Pool:
+async def _open_pool(settings: Settings, stores: Stores) -> Pool:
     pool_settings = PoolSettings(
         stores.database_url,
         min_size=1,
@@ -145,54 +145,25 @@ async def _open_pool(settings: Settings, stores: Stores, patient: bool) -> Pool:
         idle_in_transaction_timeout_seconds=settings.lease_seconds * 0.8,
         tcp_user_timeout_seconds=settings.lease_seconds * 0.8,
     )
-    while True:
-        try:
-            return await open_pool(pool_settings)
-        except Exception as error:
-            if not patient:
-                raise SetupError(describe_database_error(stores.database_url, error)) from error
-        await asyncio.sleep(0.5)
-
-
-def describe_database_error(url: str, error: BaseException) -> str:
-    """One line on why PostgreSQL can't be used, and what to do; the password is not in it."""
-    parts = urlsplit(url)
-    where = f"PostgreSQL at {parts.hostname}:{parts.port or 5432}"
-    match error:
-        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            return f"{where} refuses user {parts.username!r}: check user and password in TOURNEE_DATABASE_URL"
-        case asyncpg.InvalidCatalogNameError():
-            return f"{where} has no database {parts.path.lstrip('/')!r}: create it, or correct TOURNEE_DATABASE_URL"
-        case asyncpg.TooManyConnectionsError():
-            return f"{where} has no free connection: raise max_connections, or run fewer processes"
-        case TimeoutError():
-            return f"{where} does not answer: check host and port in TOURNEE_DATABASE_URL"
-        case OSError():
-            return f"{where} can't be reached ({error.strerror or error}): start it, or correct TOURNEE_DATABASE_URL"
-        case _:
-            return f"{where} can't be used: {error}"
-
-
-async def check_redis(broker: BullmqBroker) -> None:
-    """Raises `SetupError` where Redis can't be the dispatcher."""
     try:
-        await broker.check()
-    except BrokerMisconfigured as error:
-        raise SetupError(str(error)) from error
-    except BrokerUnavailable as error:
-        raise SetupError(f"Redis can't be reached ({error}): start it, or correct TOURNEE_REDIS_URL") from error
+        return await open_pool(pool_settings)
+    except FAULTS as error:
+        raise judge_database_error(stores.database_url, error) from error
 
 
-async def check_schema(stores: Stores, *, migrate: bool) -> None:
-    """See that the schema is what this version works with; an empty database is migrated if allowed."""
+async def check_redis(services: Services) -> None:
+    """Raise `StoreFault` where Redis can't be the dispatcher, or is away."""
     try:
-        revision = await read_revision(stores.database_url)
-        if revision == HEAD_REVISION:
-            return
-        if migrate and revision is None:
-            await run_migrations(stores.database_url)
-            return
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise SetupError(describe_database_error(stores.database_url, error)) from error
-    state = "was never migrated" if revision is None else f"is at revision {revision}, not {HEAD_REVISION}"
-    raise SetupError(f"the database {state}: run `tournee migrate`")
+        await services.broker.check()
+    except (BrokerMisconfigured, BrokerUnavailable) as error:
+        raise judge_redis_error(services.stores.redis_url, error) from error
+
+
+async def look_at_redis(services: Services) -> None:
+    """Like `check_redis`, but a Redis that is merely away is told of and waited for by those who need it."""
+    try:
+        await check_redis(services)
+    except StoreFault as fault:
+        if not fault.passing:
+            raise
+        log.warning("going on without Redis until it is back", reason=fault.detail)

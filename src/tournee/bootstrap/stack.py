@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
+from tournee.bootstrap.logs import configure_logs
 from tournee.bootstrap.observation import (
+    sort_queues,
     to_dead_report,
     to_job_detail,
     to_job_report,
@@ -18,22 +20,26 @@ from tournee.bootstrap.observation import (
     to_queue_report,
     to_worker_report,
 )
-from tournee.bootstrap.services import Services, check_schema, open_services
-from tournee.bootstrap.stores import open_stores
-from tournee.engine.client import (
-    AttemptRow,
-    BrokerUnavailable,
-    DeadQuery,
-    JobQuery,
-    JobRow,
-    JobState,
-    Operator,
-    QueueName,
-    WorkerSettings,
+from tournee.bootstrap.orders import (
+    matches,
+    needs_look,
+    report_bulk,
+    to_dead_query,
+    to_operator,
+    to_progress,
+    to_query,
+    to_summary,
 )
-from tournee.pipeline.importing import Importer, ImportOutcome, ImportProgress, ImportRefused, ImportRequest
+from tournee.bootstrap.schema import check_schema
+from tournee.bootstrap.services import Services, check_redis, open_services
+from tournee.bootstrap.stack_file import COMMAND
+from tournee.bootstrap.stores import open_stores
+from tournee.bootstrap.worker import build_worker_settings
+from tournee.engine.client import AttemptRow, BrokerUnavailable, JobQuery, JobRow, JobState
+from tournee.pipeline.importing import Importer, ImportOutcome, ImportRefused, ImportRequest
 from tournee.pipeline.ports import SearchResult
 from tournee.pipeline.store.console import ConsoleStore
+from tournee.pipeline.store.costs import read_cost
 from tournee.pipeline.store.mailboxes import Owner
 from tournee.reports import (
     Address,
@@ -41,20 +47,21 @@ from tournee.reports import (
     BulkReport,
     CostReport,
     ImportOrder,
-    ImportSummary,
+    ImportReport,
     JobDetail,
     JobFilter,
     JobReport,
     Progress,
     ReconcileReport,
+    SkippedFile,
     StatusReport,
 )
-from tournee.settings import Settings, SetupIncomplete
+from tournee.settings import QUEUES, Settings, SetupIncomplete
 
 LIVE_STATES = (JobState.PENDING, JobState.QUEUED, JobState.RUNNING)
+PAGE_JOBS = 2_000
 EVERYTHING = 1_000_000
 """A bulk action is not bounded by what a list shows."""
-NAMED_JOBS = 1_000
 LOCAL_OWNER = Owner("local", "local@localhost", "en")
 
 Watch = Callable[[Progress], None]
@@ -63,10 +70,17 @@ Watch = Callable[[Progress], None]
 @asynccontextmanager
 async def open_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[OpenStack]:
     """Join the running stack of the home, else start embedded servers for as long as this is open."""
-    async with open_stores(settings, "command") as stores:
+    configure_logs(level=logging.WARNING)
+    async with join_stack(settings, migrate=migrate) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def join_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[OpenStack]:
+    """Like `open_stack`, in a process that has set its logging up already."""
+    async with open_stores(settings, COMMAND) as stores:
         # An embedded database that this command brought up is ours to set up.
-        own = stores.stack is None and settings.database_url is None
-        await check_schema(stores, migrate=migrate or own)
+        await check_schema(stores, migrate=migrate or stores.embedded)
         async with open_services(settings, stores, maintains=False) as services:
             await services.engine.declare()
             yield OpenStack(services)
@@ -81,19 +95,20 @@ class OpenStack:
 
     # --- import and search
 
-    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportSummary:
+    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportReport:
         """See the port."""
         notifies = order.notify if order.notify is not None else self._services.settings.smtp_url is None
         request = ImportRequest(Path(order.path), order.mailbox, notifies=notifies)
         outcome = await self.run_import(request, LOCAL_OWNER, watch)
-        return ImportSummary(**outcome.summary.as_object())  # type: ignore[arg-type]
+        named = [SkippedFile(file.name, file.reason) for file in outcome.not_mail]
+        return ImportReport(to_summary(outcome), named)
 
     async def run_import(self, request: ImportRequest, owner: Owner, watch: Watch) -> ImportOutcome:
         """Import for an owner; starts a worker of its own only if none is alive."""
         importer = Importer(self._engine, self._services.pool, owner)
         async with self._working():
             try:
-                return await importer.run(request, lambda look: watch(_to_progress(look)))
+                return await importer.run(request, lambda look: watch(to_progress(look)))
             except ImportRefused as refused:
                 raise SetupIncomplete(str(refused)) from refused
 
@@ -103,23 +118,29 @@ class OpenStack:
         if await self._is_served():
             yield
             return
-        engine = replace_maintenance(self._services)
-        await engine.start()
-        worker = engine.build_worker(worker_settings(self._services.settings))
-        await worker.start()
+        await check_redis(self._services)
+        self._engine.settings = replace(self._engine.settings, maintains=True)
+        worker = self._engine.build_worker(build_worker_settings(self._services.settings))
         try:
+            await self._engine.start()
+            await worker.start()
             yield
         finally:
             await worker.stop(self._services.settings.grace_seconds)
-            await engine.stop()
+            await self._engine.stop()
 
     async def _is_served(self) -> bool:
+        stack = self._services.stores.stack
+        if self._services.stores.embedded or (stack is not None and not stack.lasts):
+            # Nobody else works here, or only for as long as another command lasts.
+            return False
         # A beat seen to change is a worker that lives; a row alone may be what a killed one left.
         before = {row.id: row.beat for row in await self._engine.read_workers() if not row.stopping}
         if not before:
             return False
         await asyncio.sleep(3 * self._services.settings.heartbeat_seconds)
-        return any(before.get(row.id, row.beat) != row.beat for row in await self._engine.read_workers())
+        alive = [row for row in await self._engine.read_workers() if before.get(row.id, row.beat) != row.beat]
+        return {queue for row in alive for queue in row.queues} >= set(QUEUES)
 
     async def search(self, query: str, limit: int) -> SearchResult:
         """See the port."""
@@ -129,12 +150,23 @@ class OpenStack:
 
     async def list_jobs(self, which: JobFilter) -> Sequence[JobReport]:
         """See the port."""
-        rows = await self._engine.list_jobs(_to_query(which))
-        last = await self._last_attempts([row.id for row in rows])
-        reports = [to_job_report(row, last.get(row.id)) for row in rows]
-        if which.error is None:
-            return reports
-        return [report for report in reports if _mentions(report, which.error)]
+        found: list[JobReport] = []
+        async for page in self._read_pages(which, PAGE_JOBS if needs_look(which) else which.limit):
+            last = await self._last_attempts([row.id for row in page])
+            reports = (to_job_report(row, last.get(row.id)) for row in page)
+            found += [report for report in reports if matches(which, report)]
+            if len(found) >= which.limit or not needs_look(which):
+                break
+        return found[: which.limit]
+
+    async def _read_pages(self, which: JobFilter, size: int) -> AsyncIterator[Sequence[JobRow]]:
+        """All rows that match as far as the ledger can tell, the latest first."""
+        query = replace(to_query(which), limit=size)
+        while rows := await self._engine.list_jobs(query):
+            yield rows
+            if len(rows) < size:
+                return
+            query = replace(query, below_id=rows[-1].id)
 
     async def show_job(self, job_id: int) -> JobDetail | None:
         """See the port."""
@@ -143,7 +175,7 @@ class OpenStack:
 
     async def list_dead(self, which: JobFilter) -> Sequence[JobReport]:
         """See the port."""
-        letters = await self._engine.list_dead(_to_dead_query(which, which.limit))
+        letters = await self._engine.list_dead(to_dead_query(which, which.limit))
         ids = [letter.job_id for letter in letters]
         rows = {row.id: row for row in await self._engine.list_jobs(JobQuery(ids=ids, limit=max(len(ids), 1)))}
         reports = [to_dead_report(letter, rows.get(letter.job_id)) for letter in letters]
@@ -151,58 +183,54 @@ class OpenStack:
 
     async def cancel_jobs(self, which: JobFilter, order: BulkOrder) -> BulkReport:
         """See the port."""
-        states = [JobState(state) for state in which.states] or list(LIVE_STATES)
-        chosen = [state for state in states if state in LIVE_STATES]
-        rows: Sequence[JobRow] = []
+        chosen = [state for state in LIVE_STATES if not which.states or state in which.states]
+        ids: list[int] = []
         if chosen:
-            query = replace(_to_query(which), states=chosen, limit=EVERYTHING)
-            rows = await self._engine.list_jobs(query)
-        ids = [row.id for row in rows]
+            async for page in self._read_pages(replace(which, states=chosen), PAGE_JOBS):
+                ids += [row.id for row in page if which.key in (None, row.key)]
         if order.dry_run or not ids:
-            return _report("cancel", ids, [], dry_run=order.dry_run)
-        return _report("cancel", ids, list(await self._engine.cancel(ids, _to_operator(order, which))), dry_run=False)
+            return report_bulk("cancel", ids, [], dry_run=order.dry_run)
+        return report_bulk(
+            "cancel", ids, list(await self._engine.cancel(ids, to_operator(order, which))), dry_run=False
+        )
 
     async def redrive_dead(self, which: JobFilter, order: BulkOrder) -> BulkReport:
         """See the port."""
         ids = await self._find_dead(which)
         if order.dry_run or not ids:
-            return _report("redrive", ids, [], dry_run=order.dry_run)
-        changed = await self._engine.redrive(ids, _to_operator(order, which))
-        return _report("redrive", ids, [job.job_id for job in changed], dry_run=False)
+            return report_bulk("redrive", ids, [], dry_run=order.dry_run)
+        changed = await self._engine.redrive(ids, to_operator(order, which))
+        return report_bulk("redrive", ids, [job.job_id for job in changed], dry_run=False)
 
     async def discard_dead(self, which: JobFilter, order: BulkOrder) -> BulkReport:
         """See the port."""
         ids = await self._find_dead(which)
         if order.dry_run or not ids:
-            return _report("discard", ids, [], dry_run=order.dry_run)
-        return _report("discard", ids, await self._engine.discard(ids, _to_operator(order, which)), dry_run=False)
+            return report_bulk("discard", ids, [], dry_run=order.dry_run)
+        return report_bulk("discard", ids, await self._engine.discard(ids, to_operator(order, which)), dry_run=False)
 
     # --- status
 
     async def read_status(self) -> StatusReport:
         """See the port."""
         console = ConsoleStore(self._services.pool)
-        totals = await console.read_totals()
+        cost = await read_cost(self._services.pool)
         stack = self._services.stores.stack
         return StatusReport(
             home=str(self._services.settings.home),
-            running=stack is not None and stack.role != "command",
+            running=stack is not None and stack.lasts,
             addresses=[Address(name, url) for name, url in stack.addresses.items()] if stack else [],
-            queues=[to_queue_report(view) for view in await self._engine.read_status()],
+            queues=sort_queues(to_queue_report(view) for view in await self._engine.read_status()),
             workers=[to_worker_report(row) for row in await self._engine.read_workers()],
             providers=[to_provider_report(row) for row in await self._engine.read_providers()],
             mailboxes=[to_mailbox_report(row) for row in await console.list_mailboxes()],
-            cost=CostReport(
-                analyses=totals.analyses,
-                tokens_in=totals.tokens_in,
-                tokens_out=totals.tokens_out,
-                cost_microcents=totals.cost_microcents,
-            ),
+            cost=CostReport(**asdict(cost)),
             redis_memory_bytes=await self._read_memory(),
         )
 
     async def reconcile(self) -> Sequence[ReconcileReport]:
         """See the port."""
+        await check_redis(self._services)
         return [
             ReconcileReport(
                 queue=found.queue,
@@ -219,74 +247,10 @@ class OpenStack:
         return {attempt.job_id: attempt for attempt in await self._engine.list_attempts(job_ids)}
 
     async def _find_dead(self, which: JobFilter) -> list[int]:
-        return [letter.job_id for letter in await self._engine.list_dead(_to_dead_query(which, EVERYTHING))]
+        return [letter.job_id for letter in await self._engine.list_dead(to_dead_query(which, EVERYTHING))]
 
     async def _read_memory(self) -> int | None:
         try:
             return await self._services.broker.memory_bytes()
         except BrokerUnavailable:
             return None
-
-
-def replace_maintenance(services: Services) -> Any:
-    """The process's engine, taking part in maintenance: for a command that works alone."""
-    services.engine.settings = replace(services.engine.settings, maintains=True)
-    return services.engine
-
-
-def worker_settings(settings: Settings) -> WorkerSettings:
-    """All queues with their configured concurrency."""
-    return WorkerSettings(
-        concurrency=dict(settings.concurrency),
-        heartbeat_seconds=settings.heartbeat_seconds,
-        grace_seconds=settings.grace_seconds,
-    )
-
-
-def _to_progress(look: ImportProgress) -> Progress:
-    return Progress(look.phase.value, look.done, look.total)
-
-
-def _to_query(which: JobFilter) -> JobQuery:
-    return JobQuery(
-        queue=QueueName(which.queue) if which.queue else None,
-        states=[JobState(state) for state in which.states] or None,
-        kind=which.kind,
-        key=which.key,
-        tenant=which.tenant,
-        created_after=which.after,
-        created_before=which.before,
-        ids=list(which.ids) or None,
-        limit=which.limit,
-    )
-
-
-def _to_dead_query(which: JobFilter, limit: int) -> DeadQuery:
-    return DeadQuery(
-        queue=QueueName(which.queue) if which.queue else None,
-        kind=which.kind,
-        key=which.key,
-        tenant=which.tenant,
-        error=which.error,
-        died_after=which.after,
-        died_before=which.before,
-        ids=list(which.ids) or None,
-        limit=limit,
-    )
-
-
-def _to_operator(order: BulkOrder, which: JobFilter) -> Operator:
-    chosen = {
-        name: str(value)
-        for name in ("ids", "queue", "states", "kind", "key", "tenant", "error", "before", "after")
-        if (value := getattr(which, name))
-    }
-    return Operator(order.actor, order.reason, chosen)
-
-
-def _report(action: str, matched: Sequence[int], changed: Sequence[int], *, dry_run: bool) -> BulkReport:
-    return BulkReport(action, len(matched), len(changed), dry_run, list(matched if dry_run else changed)[:NAMED_JOBS])
-
-
-def _mentions(report: JobReport, text: str) -> bool:
-    return text.lower() in f"{report.error_class or ''} {report.error_message or ''}".lower()

@@ -1,87 +1,48 @@
 """Where PostgreSQL and Redis are: given by URL, described by the running stack of the home, or embedded for now.
 
-Owns `run/stack.json` (mode 0600: it holds passwords and the console's token). Refuses one URL without the other, since
-a half-embedded stack would fail in two ways at once.
+Refuses one URL without the other, since a half-embedded stack would fail in two ways at once. Invariant: embedded
+servers that a command started for itself stay until the commands that joined them are done.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import structlog
 
-from tournee.embedded import EmbeddedServers, ServersConfig
+from tournee.bootstrap.home import check_home
+from tournee.bootstrap.locks import LockHeld, hold_lock, take_lock_when_free
+from tournee.bootstrap.stack_file import COMMAND, StackFile, read_stack, remove_stack, write_stack
+from tournee.embedded import EmbeddedServers, HomeInUse, ServersConfig
 from tournee.kit.errors import SetupError
 from tournee.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-START_TIME_SLACK_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class StackFile:
-    """What a running stack says of itself. `pid` and `started` together name one process and no later one."""
-
-    pid: int
-    started: float
-    role: str
-    database_url: str = field(repr=False)
-    redis_url: str = field(repr=False)
-    access_token: str = field(default="", repr=False)
-    web_url: str = ""
-    addresses: Mapping[str, str] = field(default_factory=dict)
+RETRY_SECONDS = 0.5
+CHANGE_SECONDS = 30.0
+"""How long another process may take to start or end the servers of a home."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """URLs of both stores, and the stack they belong to (None: given by URL)."""
+    """URLs of both stores.
+
+    `stack`: the running stack that they belong to, if another process runs one. `embedded`: started by this process,
+    so that their database is ours to set up.
+    """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     stack: StackFile | None = None
-
-
-def _stack_path(home: Path) -> Path:
-    return home / "run" / "stack.json"
-
-
-def read_stack(home: Path) -> StackFile | None:
-    """The stack that serves this home now; None where there is none, or its process is gone."""
-    try:
-        content = json.loads(_stack_path(home).read_text(encoding="utf-8"))
-        stack = StackFile(**content)
-        process = psutil.Process(stack.pid)
-        alive = abs(process.create_time() - stack.started) < START_TIME_SLACK_SECONDS
-        return stack if alive and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, TypeError, psutil.Error):
-        return None
-
-
-def write_stack(home: Path, stack: StackFile) -> None:
-    """Replace the description in one step, readable by this user only."""
-    path = _stack_path(home)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        json.dump(asdict(stack), handle)
-    temporary.replace(path)
-
-
-def remove_stack(home: Path) -> None:
-    """Forget the description, if it is ours."""
-    stack = read_stack(home)
-    if stack is not None and stack.pid == os.getpid():
-        with suppress(OSError):
-            _stack_path(home).unlink()
+    embedded: bool = False
 
 
 def describe_self(role: str, stores: Stores, **more: object) -> StackFile:
@@ -96,54 +57,80 @@ def describe_self(role: str, stores: Stores, **more: object) -> StackFile:
     )
 
 
-def read_given_stores(settings: Settings) -> Stores | None:
-    """The stores that the environment names; None: neither. Raises `SetupError` for one without the other."""
+def find_stores(settings: Settings) -> Stores | None:
+    """The stores that the environment names, else those of the home's running stack; None: neither, so embedded.
+
+    Raises `SetupError` for one URL without the other. A running stack on other stores than the given is not ours.
+    """
     database, redis = settings.database_url, settings.redis_url
+    stack = read_stack(settings.home)
     if database is None and redis is None:
-        return None
+        return Stores(stack.database_url, stack.redis_url, stack) if stack is not None else None
     if database is None or redis is None:
-        missing = "TOURNEE_DATABASE_URL" if database is None else "TOURNEE_REDIS_URL"
-        raise SetupError(f"{missing} is not set, its companion is: set both, or neither for embedded servers")
-    return Stores(database.get_secret_value(), redis.get_secret_value())
+        names = ("TOURNEE_DATABASE_URL", "TOURNEE_REDIS_URL")
+        missing, present = names if database is None else reversed(names)
+        raise SetupError(f"{present} is set and {missing} is not: set both, or neither for embedded servers")
+    given = (database.get_secret_value(), redis.get_secret_value())
+    same = stack is not None and given == (stack.database_url, stack.redis_url)
+    return Stores(*given, stack if same else None)
 
 
 @asynccontextmanager
 async def open_stores(settings: Settings, role: str) -> AsyncIterator[Stores]:
     """The stores of this home: given, or of its running stack, or embedded for as long as this is open."""
-    given = read_given_stores(settings)
-    stack = read_stack(settings.home)
-    if given is not None:
-        yield given
-    elif stack is not None:
-        yield Stores(stack.database_url, stack.redis_url, stack)
-    else:
-        async with open_embedded(settings.home, role) as stores:
-            yield stores
+    async with AsyncExitStack() as last, AsyncExitStack() as held:
+        stores = await _find_or_start(settings, role, held)
+        yield stores
+        if role == COMMAND and stores.embedded:
+            # Kept until the servers are stopped and no longer described, so that nobody joins what is ending.
+            await take_lock_when_free(_joined_path(settings.home), last)
+
+
+async def _find_or_start(settings: Settings, role: str, held: AsyncExitStack) -> Stores:
+    """Another process may be starting or ending the servers of this home at this moment: then look again."""
+    deadline = time.monotonic() + CHANGE_SECONDS
+    while True:
+        try:
+            found = find_stores(settings)
+            if found is None:
+                return await held.enter_async_context(open_embedded(settings.home, role))
+            if found.stack is not None and not found.stack.lasts:
+                held.enter_context(hold_lock(_joined_path(settings.home), shared=True))
+            return found
+        except (HomeInUse, LockHeld):
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 @asynccontextmanager
 async def open_embedded(home: Path, role: str) -> AsyncIterator[Stores]:
     """Start the embedded servers, describe them in the home, and keep them alive until the end."""
+    check_home(home)
     async with EmbeddedServers(home, ServersConfig()) as servers:
-        stores = Stores(servers.addresses.database_url, servers.addresses.redis_url)
+        stores = Stores(servers.addresses.database_url, servers.addresses.redis_url, embedded=True)
         write_stack(home, describe_self(role, stores))
         keeper = asyncio.create_task(_keep_alive(servers))
         try:
             yield stores
         finally:
+            remove_stack(home)
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
-            remove_stack(home)
+
+
+def _joined_path(home: Path) -> Path:
+    return home / "run" / "joined.lock"
 
 
 async def _keep_alive(servers: EmbeddedServers) -> None:
     """Bring a server back that died, on the same address."""
     while True:
         server = await servers.wait_died()
-        log.warning("an embedded server died and is started again", server=type(server).__name__)
+        log.warning("an embedded server died and is started again", server=server.title)
         try:
             await server.start()
         except SetupError as error:
-            log.error("an embedded server does not start", error=str(error))  # noqa: TRY400 - the message says all
-            await asyncio.sleep(1.0)
+            log.error("an embedded server does not start", reason=str(error))  # noqa: TRY400 - the message says all
+            await asyncio.sleep(RETRY_SECONDS)

@@ -1,13 +1,15 @@
 """What a command prints: results on stdout, everything else on stderr.
 
 Owns JSON and tables. Keeps: one JSON document is one line; no text that came from outside can move the cursor, colour
-the terminal or turn the reading direction; a table that goes into a file or a pipe is never cut to a width.
+the terminal or turn the reading direction; a table fits the terminal, and in a file or a pipe each row is one line.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +17,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-UNCUT_COLUMNS = 10_000
-"""Wide enough that a table in a pipe is never cut."""
+from tournee.cli.table import Number, lay_out_table
+
+OLD_DAYS = 60
+"""What is older is told by its date."""
 
 
 def to_plain(value: Any) -> Any:
@@ -59,21 +63,20 @@ def clean(text: Any) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """A table on stdout; None shows as a dash, times as how long ago they are."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """A table on stdout, after a blank line and its title if it has one."""
+    if title:
+        print_line(f"\n{title}")
+    cells = [[Number(show(cell)) if isinstance(cell, (int, float)) else show(cell) for cell in row] for row in rows]
+    for line in lay_out_table(columns, cells, read_width()):
+        print_line(line)
 
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    listed = [list(row) for row in rows]
-    for position, column in enumerate(columns):
-        numeric = bool(listed) and all(isinstance(row[position], (int, float, type(None))) for row in listed)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
-    for row in listed:
-        table.add_row(*(Text(show(cell)) for cell in row))
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNCUT_COLUMNS, highlight=False)
-    console.print(table)
+
+def read_width() -> int | None:
+    """The terminal's columns; None for a file or a pipe, unless COLUMNS says otherwise."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told) > 0:
+        return int(told)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def print_fields(pairs: Mapping[str, Any]) -> None:
@@ -97,8 +100,10 @@ def show(value: Any) -> str:
 
 
 def show_age(moment: datetime) -> str:
-    """How long ago, or in how long, in the largest unit that says enough."""
+    """How long ago, or in how long, in the largest unit that says enough; the date of what is old."""
     seconds = (datetime.now(UTC) - moment.astimezone(UTC)).total_seconds()
+    if seconds > OLD_DAYS * 86400:
+        return moment.date().isoformat()
     amount, unit = abs(seconds), "s"
     for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if abs(seconds) >= 2 * size:

@@ -17,6 +17,7 @@ from tournee.reports import (
     BulkReport,
     Finding,
     ImportOrder,
+    ImportReport,
     ImportSummary,
     JobDetail,
     JobFilter,
@@ -43,7 +44,7 @@ Announce = Callable[[Sequence[Address]], None]
 class Stack(Protocol):
     """An open way to the ledger and to Redis: the running stack of the home, else embedded servers of our own."""
 
-    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportSummary:
+    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportReport:
         """Stage all mails, start workers if none is alive, and wait until all that was enqueued is terminal."""
         ...
 

@@ -91,6 +91,7 @@ def print_status(status: StatusReport) -> None:
     if status.mailboxes:
         print_mailboxes(status.mailboxes)
     cost = status.cost
+    print_line()
     print_line(
         f"analyses: {cost.analyses} in all, {cost.analyses_today} today; tokens in {cost.tokens_in}, "
         f"out {cost.tokens_out}; cost {cost.cost_microcents / 1e8:.4f}, today {cost.cost_microcents_today / 1e8:.4f}"
@@ -98,16 +99,15 @@ def print_status(status: StatusReport) -> None:
 
 
 def print_queues(queues: Sequence[QueueReport]) -> None:
-    """Ledger and Redis side by side."""
-    ledger = ["queue", "priority", "pending", "later", "queued", "running", "dead", "completed", "oldest"]
+    """The ledger's side, then Redis' side with what differs."""
+    ledger = ["queue", "pending", "later", "queued", "running", "dead", "completed", "oldest"]
     rows = (
-        [
-            *(q.queue, q.priority, q.pending, q.scheduled, q.queued, q.running, q.dead, q.completed),
-            *(q.oldest_pending_at, q.redis_waiting, q.redis_active, q.drift, q.breaker, q.paused),
-        ]
-        for q in queues
+        [q.queue, q.pending, q.scheduled, q.queued, q.running, q.dead, q.completed, q.oldest_pending_at] for q in queues
     )
-    print_table([*ledger, "redis wait", "active", "drift", "breaker", "paused"], rows, title="queues")
+    print_table(ledger, rows, title="queues, in the ledger")
+    redis = ["queue", "waiting", "active", "drift", "breaker", "paused", "priority"]
+    sides = ([q.queue, q.redis_waiting, q.redis_active, q.drift, q.breaker, q.paused, q.priority] for q in queues)
+    print_table(redis, sides, title="queues, in Redis")
 
 
 def print_workers(workers: Sequence[WorkerReport]) -> None:

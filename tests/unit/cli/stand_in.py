@@ -23,6 +23,7 @@ from tournee.reports import (
     BulkReport,
     Finding,
     ImportOrder,
+    ImportReport,
     ImportSummary,
     JobDetail,
     JobFilter,
@@ -32,6 +33,7 @@ from tournee.reports import (
     ProviderReport,
     QueueReport,
     ReconcileReport,
+    SkippedFile,
     StatusReport,
     Verdict,
     WorkerReport,
@@ -68,11 +70,13 @@ class StandInStack:
     def __init__(self, asked: list[object]) -> None:
         self.asked = asked
 
-    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportSummary:
+    async def import_mails(self, order: ImportOrder, watch: Watch) -> ImportReport:
         self.asked.append(order)
         watch(Progress("staged", 1, 3))
         watch(Progress("staged", 3, 3))
-        return SUMMARY
+        return ImportReport(
+            SUMMARY, [SkippedFile(f"notes-{number}.txt\x1b", "empty") for number in range(SUMMARY.not_mail)]
+        )
 
     async def search(self, query: str, limit: int) -> SearchResult:
         hit = SearchHit(7, "Title", "Sender", "a \ue000match\ue001", "en", MOMENT, 1.0)

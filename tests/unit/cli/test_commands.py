@@ -98,7 +98,7 @@ def test_status_shows_ledger_and_redis_side_by_side(bootstrap: StandIn, capsys: 
     assert document["queues"][0]["redis_waiting"] == 2
     assert document["workers"][0]["queues"] == {"processMails": 8}
     assert main(["status"]) == 0
-    assert "redis wait" in capsys.readouterr().out
+    assert "queues, in Redis" in capsys.readouterr().out
 
 
 def test_reconcile_counts_what_it_repaired(bootstrap: StandIn, capsys: Capture) -> None:

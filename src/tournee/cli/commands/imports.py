@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tournee.cli.options import Json
+from tournee.reports import ImportReport
 
 Source = Annotated[
     Path, typer.Argument(metavar="PATH", help="A folder of mails (walked through), an mbox or a Maildir.")
@@ -16,25 +18,60 @@ Mailbox = Annotated[str, typer.Option(metavar="NAME", help="The mailbox that the
 Notify = Annotated[bool, typer.Option("--notify", help="Send alerts even through a real SMTP server.")]
 
 
+NAMED = 10
+"""How many files that are no mail are told of by name."""
+
+
 def import_mails(path: Source, mailbox: Mailbox = "import", notify: Notify = False, as_json: Json = False) -> None:
     """Import mails and wait until all is done.
 
     Everything that is enqueued for them is terminal when it ends.
     """
-    from tournee.cli.errors import CommandFailed
+    from tournee.cli.errors import CommandFailed, WrongUsage
     from tournee.cli.output import print_fields, print_json, to_plain
     from tournee.cli.progress import show_progress
     from tournee.cli.session import ask_stack
     from tournee.reports import ImportOrder
 
-    if not path.exists():
-        raise CommandFailed(f"there is no {path}")
-    order = ImportOrder(path=str(path.absolute()), mailbox=mailbox, notify=notify or None)
+    if not mailbox.strip() or not mailbox.isprintable():
+        raise WrongUsage("--mailbox wants a name")
+    _require_readable(path)
+    order = ImportOrder(path=str(path.absolute()), mailbox=mailbox.strip(), notify=notify or None)
     with show_progress() as watch:
-        summary = ask_stack(lambda stack: stack.import_mails(order, watch), migrate=True)
+        report = ask_stack(lambda stack: stack.import_mails(order, watch), migrate=True)
+    _tell_skipped(report)
+    summary = report.summary
     if as_json:
         print_json(summary)
     else:
         print_fields(to_plain(summary))
     if not summary.accounted_for:
         raise CommandFailed("not everything is accounted for")
+
+
+def _require_readable(path: Path) -> None:
+    """Before servers are started for nothing."""
+    from tournee.cli.errors import CommandFailed, WrongUsage
+
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be looked at: {error.strerror}") from error
+    if not there:
+        raise WrongUsage(f"there is no {path}")
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise CommandFailed(f"{path} can't be read by this user")
+
+
+def _tell_skipped(report: ImportReport) -> None:
+    """The files that are no mail: how many, and the first by name."""
+    from tournee.cli.output import clean, tell
+
+    count = report.summary.not_mail
+    if not count:
+        return
+    tell(f"{count} {'file is' if count == 1 else 'files are'} no mail:")
+    for file in report.not_mail[:NAMED]:
+        tell(f"  {clean(file.name)}: {clean(file.reason)}")
+    if count > NAMED:
+        tell(f"  and {count - NAMED} more")

@@ -1,0 +1,93 @@
+"""Why PostgreSQL or Redis can't be used, in one line that says what to do; no password is ever in it."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+import asyncpg
+
+from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
+from tournee.kit.errors import SetupError
+
+PASSING: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What a moment may cure: the server is away, starting, ending or full."""
+
+FAULTS: tuple[type[Exception], ...] = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""All that asking PostgreSQL something simple can raise."""
+
+
+class StoreFault(SetupError):
+    """A store can't be used. `passing`: waiting may cure it, as far as one can tell."""
+
+    def __init__(self, detail: str, remedy: str, *, passing: bool = False) -> None:
+        super().__init__(f"{detail}: {remedy}")
+        self.detail = detail
+        self.remedy = remedy
+        self.passing = passing
+
+
+def judge_database_error(url: str, error: BaseException) -> StoreFault:
+    """What to tell of an error that PostgreSQL, or the way to it, has raised."""
+    parts = urlsplit(url)
+    where = f"PostgreSQL at {_describe_place(parts, 5432)}"
+    passing = isinstance(error, PASSING)
+    match error:
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            detail = f"{where} refuses user {parts.username!r}"
+            return StoreFault(detail, "check user and password in TOURNEE_DATABASE_URL")
+        case asyncpg.InvalidCatalogNameError():
+            detail = f"{where} has no database {parts.path.lstrip('/')!r}"
+            return StoreFault(detail, "create it, or correct TOURNEE_DATABASE_URL")
+        case asyncpg.InsufficientPrivilegeError():
+            detail = f"{where} lets user {parts.username!r} not do what is needed ({error})"
+            return StoreFault(detail, "make that user the owner of the database")
+        case asyncpg.TooManyConnectionsError():
+            detail = f"{where} has no free connection"
+            return StoreFault(detail, "raise max_connections, or run fewer processes", passing=passing)
+        case asyncpg.DiskFullError():
+            return StoreFault(f"{where} has no room on its disk", "make room there")
+        case TimeoutError():
+            detail = f"{where} does not answer"
+            return StoreFault(detail, "check host and port in TOURNEE_DATABASE_URL", passing=passing)
+        case OSError():
+            detail = f"{where} can't be reached ({_describe_system_error(error)})"
+            return StoreFault(detail, "start it, or correct TOURNEE_DATABASE_URL", passing=passing)
+        case _:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            remedy = "wait a moment, then try again" if passing else "correct TOURNEE_DATABASE_URL, or the server"
+            return StoreFault(f"{where} can't be used ({reason})", remedy, passing=passing)
+
+
+def judge_redis_error(url: str, error: BrokerMisconfigured | BrokerUnavailable) -> StoreFault:
+    """What to tell of a Redis that does not answer, or can't be the dispatcher."""
+    if isinstance(error, BrokerMisconfigured):
+        detail, _, remedy = str(error).partition(". ")
+        return StoreFault(detail, (remedy or "correct it, or TOURNEE_REDIS_URL").rstrip("."))
+    origin: BaseException = error
+    while origin.__cause__ is not None:
+        origin = origin.__cause__
+    where = f"Redis at {_describe_place(urlsplit(url), 6379)}"
+    # Redis' client words its errors "Error 111 connecting to host:port. Connection refused."
+    reason = str(origin).removesuffix(".").rpartition(". ")[2] or "no answer"
+    detail = f"{where} can't be reached ({reason})"
+    return StoreFault(detail, "start it, or correct TOURNEE_REDIS_URL", passing=True)
+
+
+def _describe_place(parts: SplitResult, default_port: int) -> str:
+    host = parts.hostname
+    if host is None:
+        return parts.path or "its socket"
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or default_port}"
+
+
+def _describe_system_error(error: OSError) -> str:
+    """The reason alone: a client that tried several addresses puts one text for all in the place of a number."""
+    return error.strerror or str(error)
