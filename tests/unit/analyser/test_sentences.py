@@ -46,3 +46,17 @@ def test_what_is_no_whole_sentence_of_the_content_cannot_stand(text: str) -> Non
 
 def test_a_plain_sentence_can_stand() -> None:
     assert can_stand("The council decided on Tuesday to keep the library open.", read_lexicon("en"))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "stands"),
+    [
+        ("See you next week, when we will talk about the harbour and its cranes.", False),
+        ("« À demain, avant sept heures : après, il n'y a plus de brioche à vendre.", False),
+        ("Bis nächste Woche, wenn wir über den neuen Hafen der Stadt berichten.", False),
+        ("See your doctor when the harbour and its cranes make you feel unwell.", True),
+    ],
+)
+def test_taking_leave_is_no_summary(sentence: str, stands: bool) -> None:
+    language = "fr" if "demain" in sentence else "de" if "Woche" in sentence else "en"
+    assert can_stand(sentence, read_lexicon(language)) is stands

@@ -41,6 +41,12 @@ def test_only_web_links_become_links() -> None:
     assert "javascript:" not in (email.html or "")
 
 
+def test_the_subject_names_the_sender_without_the_address() -> None:
+    email = compose_alert(replace(ALERT, title="Tides", sender="Harbour Post <news@harbour.example>"), "h")
+    assert email.subject == "Tides – Harbour Post"
+    assert "Harbour Post <news@harbour.example>" in email.text
+
+
 @pytest.mark.parametrize("nasty", ["a\r\nBcc: victim@example.org", "a\x00b", "a\u2028b", "\u202eevil", "\ud800"])
 def test_a_title_cannot_break_out_of_the_subject(nasty: str) -> None:
     subject = compose_alert(replace(ALERT, title=nasty), "tournee.example").subject

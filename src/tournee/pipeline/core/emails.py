@@ -59,10 +59,11 @@ def compose_alert(alert: Alert, host: str) -> Email:
     wording = WORDINGS.get(alert.language, WORDINGS["en"])
     title = to_single_line(alert.title, MAX_SUBJECT) or wording.untitled
     sender = to_single_line(alert.sender, MAX_SUBJECT)
+    sender_name = sender.partition(" <")[0].strip("\"'")
     return Email(
         message_id=make_message_id(f"delivery-{alert.delivery_id}", alert.target, host),
         to=alert.target,
-        subject=to_single_line(f"{title} – {sender}" if sender else title, MAX_SUBJECT),
+        subject=to_single_line(f"{title} – {sender_name}" if sender_name else title, MAX_SUBJECT),
         text=_write_text(alert, wording, title, sender),
         html=_write_html(alert, wording, title, sender),
         headers=_HEADERS,

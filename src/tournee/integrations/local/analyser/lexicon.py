@@ -94,6 +94,8 @@ class Boilerplate:
     buttons: frozenset[str]
     masthead: Phrases
     """Wording of a newsletter about itself."""
+    closings: tuple[str, ...]
+    """How a letter takes leave; at a sentence's start."""
     link_text: Phrases
     link_address: tuple[str, ...]
     generic_subjects: frozenset[str]
@@ -122,6 +124,7 @@ def read_boilerplate() -> Boilerplate:
         footer=Phrases(parts["footer"]),
         buttons=frozenset(parts["buttons"]),
         masthead=Phrases(parts["masthead"]),
+        closings=tuple(parts["closings"]),
         link_text=Phrases(parts["link_text"]),
         link_address=tuple(parts["link_address"]),
         generic_subjects=frozenset(parts["generic_subjects"]),

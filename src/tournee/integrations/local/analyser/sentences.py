@@ -100,9 +100,19 @@ def can_stand(text: str, lexicon: Lexicon) -> bool:
     capitals = sum(character.isupper() for character in text)
     if letters < 0.65 * len(text) or capitals > 0.4 * letters:
         return False
+    if _takes_leave(text):
+        return False
     if "|" in text or text.count(" - ") > 2 or read_boilerplate().frame.are_in(text.casefold()):
         return False
     return _has_grammar(text, lexicon)
+
+
+def _takes_leave(text: str) -> bool:
+    folded = text.lstrip("\"'«“„‘([¿¡ ").casefold().replace("’", "'")
+    return any(
+        folded.startswith(closing) and not folded[len(closing) : len(closing) + 1].isalpha()
+        for closing in read_boilerplate().closings
+    )
 
 
 def _has_grammar(text: str, lexicon: Lexicon) -> bool:
