@@ -175,7 +175,7 @@ class Engine:
             )
             self._relays[queue.name] = relay
             self._fills[queue.name] = Service(
-                f"relay {queue.name}", _drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.01
+                f"relay {queue.name}", _drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
             )
         self._services = [*self._fills.values(), *(self._maintenance() if self.settings.maintains else [])]
         for service in self._services:

@@ -54,8 +54,9 @@ class Relay:
     async def fill(self) -> int:
         """One run: see that Redis is the one we know, then dispatch what the window lacks. Answers how many."""
         self._settled = 0
-        gate = await self._store.read_gate(self.queue)
+        # One after the other: an epoch that is renewed in between is seen as a mismatch, which the renewal looks into.
         depth = await self._broker.read_depth(self.queue)
+        gate = await self._store.read_gate(self.queue)
         if depth.epoch != gate.epoch:
             await self._reconciler.recover(self.queue, depth.epoch)
         room = await self._find_room(gate)

@@ -56,15 +56,15 @@ class DispatchStore:
         async with self._session.transaction() as connection:
             if not await _take_fill_locks(connection, queue, room):
                 return Marked([], 0)
-            await connection.fetchval(SQL.promote_due, queue, PROMOTE_AT_ONCE)
-            inflight = await connection.fetchval(SQL.count_inflight, queue, room.provider is not None)
-            need, urgent = max(0, room.limit - inflight), max(0, room.limit + room.urgent_reserve - inflight)
+            seen = await connection.fetchrow(SQL.promote_due, queue, PROMOTE_AT_ONCE, room.provider is not None)
+            assert seen is not None, "the queue was declared"
+            cursor, left = seen["tenant_cursor"], room.limit - seen["inflight"]
+            need, urgent = max(0, left), max(0, left + room.urgent_reserve)
             if urgent == 0:
                 return Marked([], 0)
-            cursor = await connection.fetchval(SQL.read_tenant_cursor, queue)
             visit = max(1, min(need, TENANTS_PER_FILL))
             rows = await connection.fetch(SQL.mark_queued, queue, need, cursor, visit, urgent)
-            if rows and rows[0]["last_tenant"] is not None:
+            if rows and rows[0]["last_tenant"] not in (None, cursor):
                 await connection.execute(SQL.move_tenant_cursor, queue, rows[0]["last_tenant"])
             stacks = await _read_stacks(connection, [row["id"] for row in rows if row["attempt"] > 0])
         return Marked(_put_in_order([to_dispatchable(row, stacks.get(row["id"], ())) for row in rows]), need)
