@@ -31,6 +31,7 @@ MAX_FORM_BYTES = 64 * 1024
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = frozenset({"/healthz", "/readyz", "/enter"})
 _STATIC_PREFIX = "/static/"
+_OPEN_PREFIXES = (_STATIC_PREFIX, "/language/")
 _HOOKS_PREFIX = "/hooks/"
 
 
@@ -133,7 +134,7 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or path.startswith(_STATIC_PREFIX)
+    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
 def _split_host(header: str) -> tuple[str, int | None]:

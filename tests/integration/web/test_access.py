@@ -14,7 +14,7 @@ from tournee.kit.errors import SetupError
 from tournee.web.access import check_bind
 from tournee.web.server import bind_loopback
 
-OPEN_TO_ALL = {"/healthz", "/readyz", "/enter"}
+OPEN_TO_ALL = {"/healthz", "/readyz", "/enter", "/language/{code}"}
 PAGES = ("/", "/newsletters", "/messages", "/jobs", "/dead", "/search?q=garden", "/board", "/nowhere")
 
 
