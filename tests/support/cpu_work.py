@@ -41,3 +41,16 @@ def eat_memory(size_bytes: int) -> int:
 def tell_process() -> int:
     time.sleep(0.05)
     return os.getpid()
+
+
+def doze() -> None:
+    """Take time and no processor."""
+    time.sleep(2)
+
+
+def mark_process() -> None:
+    os.environ["TOURNEE_TEST_MARK"] = "warm"
+
+
+def tell_mark() -> str | None:
+    return os.environ.get("TOURNEE_TEST_MARK")

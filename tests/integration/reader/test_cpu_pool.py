@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.cpu_work import add, crash, crash_once, eat_memory, fail, spin, tell_process
+from tests.support.cpu_work import (
+    add,
+    crash,
+    crash_once,
+    doze,
+    eat_memory,
+    fail,
+    mark_process,
+    spin,
+    tell_mark,
+    tell_process,
+)
 from tests.support.waiting import wait_until
-from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuPool, CpuPoolConfig, PoolClosed
+from tournee.engine.worker.outcome import Snoozed, classify_error
+from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuOverloaded, CpuPool, CpuPoolConfig, PoolClosed
 
 
 def list_workers() -> list[psutil.Process]:
@@ -99,3 +113,63 @@ async def test_closing_leaves_no_process_and_ends_what_runs() -> None:
     assert list_workers() == []
     with pytest.raises(PoolClosed):
         await pool.run(add, 1, 2)
+
+
+async def test_each_process_is_warmed_up_before_its_first_work() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1, warm_up=mark_process))
+    try:
+        assert await pool.run(tell_mark) == "warm"
+    finally:
+        await pool.close()
+
+
+async def test_a_process_that_cannot_be_warmed_up_works_all_the_same() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1, warm_up=fail))
+    try:
+        assert await pool.run(add, 1, 2) == 3
+    finally:
+        await pool.close()
+
+
+async def test_work_waits_for_a_slow_start_without_blame_and_finds_the_process_ready_later() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1, warm_up=doze, start_seconds=0.3))
+    try:
+        with pytest.raises(CpuOverloaded, match="no process took the work up"):
+            await pool.run(add, 1, 2)
+        assert await wait_for_sum(pool) == 3
+    finally:
+        await pool.close()
+
+
+async def wait_for_sum(pool: CpuPool) -> int:
+    """What a job does that is put off: come again."""
+    while True:
+        with suppress(CpuOverloaded):
+            return await pool.run(add, 1, 2)
+
+
+def test_a_job_on_a_machine_that_is_too_busy_uses_no_attempt() -> None:
+    overloaded = CpuOverloaded("too busy")
+    assert classify_error(overloaded) == Snoozed(overloaded.delay)
+    assert str(overloaded) == "too busy"
+
+
+async def test_work_that_gets_no_processor_is_put_off_and_not_blamed(pool: CpuPool) -> None:
+    with pytest.raises(CpuOverloaded, match=r"0\.3 s of work were not done in 1\.2 s"):
+        await pool.run(doze, timeout_seconds=0.3)
+    assert await pool.run(add, 1, 2) == 3
+
+
+async def test_cancelling_amidst_the_start_leaves_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    for pause_seconds in (0.0, 0.001, 0.01, 0.05):
+        pool = CpuPool()
+        running = asyncio.create_task(pool.run(add, 1, 2))
+        await asyncio.sleep(pause_seconds)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await pool.close()
+    gc.collect()
+    assert list_workers() == []
+    assert (faults, list(recwarn)) == ([], [])

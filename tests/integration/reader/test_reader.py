@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.cpu_work import crash
+from tests.support.cpu_work import crash, doze
 from tests.support.mails import make_mail, read_corpus
-from tournee.integrations.local.cpu_pool import CpuPool
+from tournee.integrations.local.cpu_pool import CpuOverloaded, CpuPool, CpuPoolConfig
 from tournee.integrations.local.reader import LocalReader
+from tournee.integrations.local.warming import warm_up
 from tournee.pipeline.core.mail.reading import read_mail
 from tournee.pipeline.ports import ContentReader, MessageClass
 
@@ -80,3 +82,18 @@ async def pool() -> AsyncIterator[CpuPool]:
 
 def _crash_on(_: bytes) -> None:
     crash()
+
+
+async def test_a_machine_that_is_too_busy_makes_no_message_unparsable() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1, warm_up=doze, start_seconds=0.1))
+    try:
+        with pytest.raises(CpuOverloaded):
+            await LocalReader(pool).read(make_mail("hi"))
+    finally:
+        await pool.close()
+
+
+def test_warming_up_reads_and_analyses() -> None:
+    before = set(sys.modules)
+    warm_up()
+    assert {"selectolax.lexbor", "snowballstemmer"} <= before | set(sys.modules)

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuPool, PoolClosed
+from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuOverloaded, CpuPool, PoolClosed
 from tournee.pipeline.core.mail.limits import MESSAGE_BYTES
 from tournee.pipeline.core.mail.reading import read_mail
 from tournee.pipeline.ports import MessageClass, ReadMail
@@ -29,14 +29,16 @@ class LocalReader:
         self._timeout_seconds = timeout_seconds
 
     async def read(self, raw: bytes) -> ReadMail:
-        """Read one message. Never raises for a bad message; PoolClosed when the reader is closed meanwhile."""
+        """Read one message. Never raises for a bad message; PoolClosed when the reader is closed meanwhile,
+        CpuOverloaded when the machine is too busy: the same message can be read later.
+        """
         if len(raw) > MESSAGE_BYTES:
             return _give_up(f"larger than {MESSAGE_BYTES >> 20} MiB")
         try:
             return await self._pool.run(read_mail, raw, timeout_seconds=self._timeout_seconds)
         except CpuLimitExceeded as limit:
             return _give_up(f"reading it {limit}")
-        except PoolClosed:
+        except (PoolClosed, CpuOverloaded):
             raise
         except Exception as fault:
             # A fault of ours must not stop a mailbox: the raw message is kept and can be read again after a fix.
