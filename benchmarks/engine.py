@@ -119,11 +119,13 @@ async def enqueue(bench: Bench, payload_type: type[NoEffect | WithEffect], first
 
 async def wait_for_rest(bench: Bench) -> None:
     """Until every row is finished: what was run is not yet what was completed."""
-    while await bench.pool.fetchval("SELECT count(*) FROM engine.inflight") > 0:
+    while await bench.pool.fetchval("SELECT count(*) FROM engine.inflight") > 0:  # noqa: ASYNC110  # It sets no event.
         await asyncio.sleep(0.01)
 
 
-async def measure(bench: Bench, payload_type: type[NoEffect | WithEffect], jobs: int, profile: bool) -> dict[str, float]:
+async def measure(
+    bench: Bench, payload_type: type[NoEffect | WithEffect], jobs: int, profile: bool
+) -> dict[str, float]:
     """All figures of one kind of job."""
     enqueue_rate = await enqueue(bench, payload_type, 0, jobs)
     bench.count.expect(jobs)
@@ -175,8 +177,9 @@ async def open_servers(arguments: argparse.Namespace) -> AsyncIterator[tuple[str
         yield arguments.database_url, arguments.redis_url
         return
     with tempfile.TemporaryDirectory(prefix="tournee-bench-") as folder:
-        Path(folder).chmod(0o711)
-        servers = EmbeddedServers(Path(folder), ServersConfig(durable=arguments.durable))
+        home = Path(folder)
+        await asyncio.to_thread(home.chmod, 0o711)
+        servers = EmbeddedServers(home, ServersConfig(durable=arguments.durable))
         addresses = await servers.start()
         try:
             yield addresses.database_url, addresses.redis_url

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from uuid import uuid4
 
 from tournee.db.pool import Connection, Pool
-from tournee.engine.core.breaker import BreakerPolicy
 from tournee.engine.core.errors import (
     EngineError,
     InvalidPayload,
@@ -36,14 +34,12 @@ from tournee.engine.core.job import (
 )
 from tournee.engine.core.payload import Payload
 from tournee.engine.core.retry import RetryPolicy
-from tournee.engine.core.window import WindowPolicy
+from tournee.engine.maintenance.crew import Crew, CrewTools
 from tournee.engine.maintenance.dead_letters import DeadLetterProjection
-from tournee.engine.maintenance.leader import Leadership
-from tournee.engine.maintenance.pruner import HORIZON, Pruner
 from tournee.engine.maintenance.reconciler import Comparison, Reconciler
 from tournee.engine.maintenance.relay import Relay
-from tournee.engine.maintenance.rescuer import Rescuer
-from tournee.engine.maintenance.service import Service
+from tournee.engine.maintenance.service import Service, drop_answer
+from tournee.engine.maintenance.settings import EngineSettings
 from tournee.engine.ports import (
     AttemptRow,
     Broker,
@@ -56,6 +52,7 @@ from tournee.engine.ports import (
     LedgerUnavailable,
     Operator,
     ProviderRow,
+    QueueOverview,
     QueueStatus,
     Transaction,
     WorkerRow,
@@ -107,39 +104,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """How the background services behave; times in seconds."""
-
-    lease_seconds: float = 5.0
-    look_seconds: float = 0.5
-    """How often relay and rescuer look; the relay is also nudged by enqueues."""
-    compare_seconds: float = 3.0
-    project_seconds: float = 2.0
-    leftovers_seconds: float = 120.0
-    prune_seconds: float = 60.0
-    horizon: timedelta = HORIZON
-    window: WindowPolicy = field(default_factory=WindowPolicy)
-    breakers: BreakerPolicy = field(default_factory=BreakerPolicy)
-    maintains: bool = True
-    """Whether this process takes part in rescue, comparison, projection and pruning."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueOverview:
-    """A queue, ledger and Redis side by side. `redis` is None while Redis is away."""
-
-    ledger: QueueStatus
-    redis: BrokerDepth | None
-
-    @property
-    def drift(self) -> int | None:
-        """How far Redis's window is from the ledger's; a few while jobs move, 0 at rest."""
-        if self.redis is None:
-            return None
-        return abs(self.redis.waiting + self.redis.active - self.ledger.queued - self.ledger.running)
-
-
 class Engine:
     """One per process. Opens nothing of its own: pool and broker are handed in, and closed by whoever opened them."""
 
@@ -152,7 +116,6 @@ class Engine:
         self._holder = WorkerId(uuid4())
         self._reconciler = Reconciler(self.store, broker)
         self._projection = DeadLetterProjection(self.store, broker)
-        self._rescuer = Rescuer(self.store, self.settings.lease_seconds, registry.find_death_hook)
         self._relays: dict[QueueName, Relay] = {}
         self._fills: dict[QueueName, Service] = {}
         self._services: list[Service] = []
@@ -175,9 +138,9 @@ class Engine:
             )
             self._relays[queue.name] = relay
             self._fills[queue.name] = Service(
-                f"relay {queue.name}", _drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
+                f"relay {queue.name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
             )
-        self._services = [*self._fills.values(), *(self._maintenance() if self.settings.maintains else [])]
+        self._services = [*self._fills.values(), *(self._hire_crew() if self.settings.maintains else [])]
         for service in self._services:
             service.start()
 
@@ -308,46 +271,9 @@ class Engine:
 
     # --- inside
 
-    def _maintenance(self) -> list[Service]:
-        s = self.settings
-        return [
-            self._led("rescuer", self._rescue, s.look_seconds),
-            self._led("reconciler", self._compare_all, s.compare_seconds),
-            self._led("dead letters", _drop_answer(self._projection.project), s.project_seconds),
-            self._led("leftovers", self._discard_leftovers, s.leftovers_seconds),
-            self._led("pruner", _drop_answer(Pruner(self.store, s.horizon).prune), s.prune_seconds),
-        ]
-
-    def _led(self, role: str, run: _Run, interval_seconds: float) -> Service:
-        duration = timedelta(seconds=max(3 * interval_seconds, self.settings.lease_seconds))
-        leadership = Leadership(self.store, role, self._holder, duration)
-
-        async def run_if_leader() -> None:
-            try:
-                leads = await leadership.take()
-            except (LedgerUnavailable, LedgerContended):
-                self._rescuer.forget()
-                raise
-            if leads:
-                await run()
-            elif role == "rescuer":
-                self._rescuer.forget()
-
-        return Service(role, run_if_leader, interval_seconds)
-
-    async def _rescue(self) -> None:
-        rescued = await self._rescuer.rescue()
-        if rescued.returned:
-            self.nudge()
-
-    async def _compare_all(self) -> None:
-        for queue in self.registry.queues:
-            if (await self._reconciler.compare(queue.name)).returned:
-                self.nudge(queue.name)
-
-    async def _discard_leftovers(self) -> None:
-        for queue in self.registry.queues:
-            await self._reconciler.discard_leftovers(queue.name)
+    def _hire_crew(self) -> list[Service]:
+        tools = CrewTools(self.store, self.broker, self.registry, self._reconciler, self._projection, self.nudge)
+        return Crew(tools, self.settings, self._holder).services
 
     async def _read_finished(self) -> dict[QueueName, QueueStatus]:
         # Counting finished rows reads the whole ledger; the answer is kept for twenty times as long as it took.
@@ -363,13 +289,3 @@ class Engine:
         except BrokerUnavailable:
             return {}
         return dict(zip(queues, depths, strict=True))
-
-
-_Run = Callable[[], Awaitable[None]]
-
-
-def _drop_answer(run: Callable[[], Awaitable[object]]) -> _Run:
-    async def run_once() -> None:
-        await run()
-
-    return run_once

@@ -76,3 +76,12 @@ class Service:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+
+
+def drop_answer(run: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """A run whose answer nobody reads."""
+
+    async def run_once() -> None:
+        await run()
+
+    return run_once

@@ -102,9 +102,8 @@ class ClaimStore:
             )
             moved = {JobId(row["id"]) for row in rows}
             if outage is not None:
-                for job in jobs:
-                    if job.id.job_id in moved:
-                        await record_attempt(connection, job.id.job_id, job.lease, outage, "parked")
+                for job in (job for job in jobs if job.id.job_id in moved):
+                    await record_attempt(connection, job.id.job_id, job.lease, outage, "parked")
         return moved
 
     async def mark_alone(self, job: ClaimedJob) -> bool:

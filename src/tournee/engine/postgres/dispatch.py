@@ -72,9 +72,8 @@ class DispatchStore:
     async def half_open_breaker(self, provider: str) -> None:
         """See the port."""
         async with self._session.transaction() as connection:
-            if await connection.fetchval(SQL.half_open_breaker, provider) is not None:
-                for row in await connection.fetch(SQL.list_provider_queues, provider):
-                    await connection.fetchval(SQL.sweep_queued, row["name"])
+            for row in await connection.fetch(SQL.half_open_breaker, provider):
+                await connection.fetchval(SQL.sweep_queued, row["name"])
 
     async def return_queued(self, ids: Sequence[DispatchId]) -> Sequence[JobId]:
         """See the port."""

@@ -1,0 +1,83 @@
+"""The services that one process at a time plays: rescuer, reconciler, projection, leftovers, pruner.
+
+Owns who runs what how often. Keeps that each runs only under its own lease row, and that a rescuer that lost it, or
+could not write, forgets what it saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tournee.engine.core.job import QueueName, WorkerId
+from tournee.engine.maintenance.dead_letters import DeadLetterProjection
+from tournee.engine.maintenance.leader import Leadership
+from tournee.engine.maintenance.pruner import Pruner
+from tournee.engine.maintenance.reconciler import Reconciler
+from tournee.engine.maintenance.rescuer import Rescuer
+from tournee.engine.maintenance.service import Service, drop_answer
+from tournee.engine.maintenance.settings import EngineSettings
+from tournee.engine.ports import Broker, JobStore, LedgerContended, LedgerUnavailable
+from tournee.engine.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class CrewTools:
+    """What the services work with; `nudge` wakes the relay of a queue, or of all."""
+
+    store: JobStore
+    broker: Broker
+    registry: Registry
+    reconciler: Reconciler
+    projection: DeadLetterProjection
+    nudge: Callable[[QueueName | None], None]
+
+
+class Crew:
+    """One process's share in maintenance; its services are started and stopped by the engine."""
+
+    def __init__(self, tools: CrewTools, settings: EngineSettings, holder: WorkerId) -> None:
+        self._tools = tools
+        self._settings = settings
+        self._holder = holder
+        self._rescuer = Rescuer(tools.store, settings.lease_seconds, tools.registry.find_death_hook)
+        pruner = Pruner(tools.store, settings.horizon)
+        self.services = [
+            self._led("rescuer", self._rescue, settings.look_seconds),
+            self._led("reconciler", self._compare_all, settings.compare_seconds),
+            self._led("dead letters", drop_answer(tools.projection.project), settings.project_seconds),
+            self._led("leftovers", self._discard_leftovers, settings.leftovers_seconds),
+            self._led("pruner", drop_answer(pruner.prune), settings.prune_seconds),
+        ]
+
+    def _led(self, role: str, run: Callable[[], Awaitable[None]], interval_seconds: float) -> Service:
+        duration = timedelta(seconds=max(3 * interval_seconds, self._settings.lease_seconds))
+        leadership = Leadership(self._tools.store, role, self._holder, duration)
+
+        async def run_if_leader() -> None:
+            try:
+                leads = await leadership.take()
+            except (LedgerUnavailable, LedgerContended):
+                self._rescuer.forget()
+                raise
+            if leads:
+                await run()
+            elif role == "rescuer":
+                self._rescuer.forget()
+
+        return Service(role, run_if_leader, interval_seconds)
+
+    async def _rescue(self) -> None:
+        rescued = await self._rescuer.rescue()
+        if rescued.returned:
+            self._tools.nudge(None)
+
+    async def _compare_all(self) -> None:
+        for queue in self._tools.registry.queues:
+            if (await self._tools.reconciler.compare(queue.name)).returned:
+                self._tools.nudge(queue.name)
+
+    async def _discard_leftovers(self) -> None:
+        for queue in self._tools.registry.queues:
+            await self._tools.reconciler.discard_leftovers(queue.name)

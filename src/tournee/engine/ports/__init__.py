@@ -1,0 +1,69 @@
+"""What the engine asks of its two stores: `JobStore` (the ledger, PostgreSQL) and `Broker` (the dispatcher, BullMQ).
+
+Worker and maintenance are written against these two, never against asyncpg or redis. The contract of
+each method is stated here once; `engine.postgres` and `engine.bullmq` keep it.
+"""
+
+from __future__ import annotations
+
+from tournee.engine.core.records import (
+    AttemptRow,
+    BrokerDepth,
+    BrokerSnapshot,
+    DeadQuery,
+    Fetched,
+    Finished,
+    Gate,
+    HeldClaim,
+    JobQuery,
+    JobRow,
+    Marked,
+    Operator,
+    ProviderRow,
+    QueueDeclaration,
+    QueueOverview,
+    QueueStatus,
+    Rescued,
+    Room,
+    WorkerRow,
+)
+from tournee.engine.ports.broker import Broker, BrokerMisconfigured, BrokerUnavailable
+from tournee.engine.ports.ledger import (
+    CommitUnknown,
+    DeathHook,
+    JobStore,
+    LedgerContended,
+    LedgerUnavailable,
+    Transaction,
+)
+
+__all__ = [
+    "AttemptRow",
+    "Broker",
+    "BrokerDepth",
+    "BrokerMisconfigured",
+    "BrokerSnapshot",
+    "BrokerUnavailable",
+    "CommitUnknown",
+    "DeadQuery",
+    "DeathHook",
+    "Fetched",
+    "Finished",
+    "Gate",
+    "HeldClaim",
+    "JobQuery",
+    "JobRow",
+    "JobStore",
+    "LedgerContended",
+    "LedgerUnavailable",
+    "Marked",
+    "Operator",
+    "ProviderRow",
+    "QueueDeclaration",
+    "QueueOverview",
+    "QueueStatus",
+    "Rescued",
+    "Room",
+    "Transaction",
+    "WorkerRow",
+]
