@@ -21,6 +21,7 @@ from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.client import Engine, EngineSettings, Registry
+from tournee.engine.maintenance.service import Service
 from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
 from tournee.integrations.imports.source import ImportSource
 from tournee.integrations.local.analyser import EmbeddedAnalyser
@@ -28,9 +29,11 @@ from tournee.integrations.local.cpu_pool import CpuPool, CpuPoolConfig
 from tournee.integrations.local.index import EmbeddedIndex
 from tournee.integrations.local.outbox import OutboxMailer
 from tournee.integrations.local.reader import LocalReader
+from tournee.integrations.local.warming import warm_up
 from tournee.integrations.smtp.mailer import SmtpMailer
 from tournee.kit.errors import SetupError
 from tournee.pipeline.ports import Analyser, Mailer
+from tournee.pipeline.retention import PRUNE_SECONDS, prune_raw
 from tournee.pipeline.stages.registration import StagePorts, register_stages
 from tournee.settings import Settings
 from tournee_sandbox.faults import FaultyAnalyser, load_faults
@@ -73,7 +76,7 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool) 
             )
         )
         stack.push_async_callback(broker.close)
-        cpu = CpuPool(CpuPoolConfig(workers=settings.reader_processes, memory_bytes=settings.message_memory_mib * MIB))
+        cpu = CpuPool(_describe_cpu_pool(settings))
         stack.push_async_callback(cpu.close)
         index = EmbeddedIndex(pool)
         mailer = build_mailer(settings)
@@ -90,7 +93,20 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool) 
                 maintains=maintains,
             ),
         )
+        if maintains:
+            pruning = Service("raw mail", lambda: _prune(pool), PRUNE_SECONDS)
+            pruning.start()
+            stack.push_async_callback(pruning.stop)
         yield Services(settings, stores, pool, broker, engine, index)
+
+
+async def _prune(pool: Pool) -> None:
+    await prune_raw(pool)
+
+
+def _describe_cpu_pool(settings: Settings) -> CpuPoolConfig:
+    memory_bytes = settings.message_memory_mib * MIB
+    return CpuPoolConfig(workers=settings.reader_processes, memory_bytes=memory_bytes, warm_up=warm_up)
 
 
 def _build_registry(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer) -> Registry:
@@ -107,6 +123,7 @@ def _build_registry(settings: Settings, pool: Pool, cpu: CpuPool, index: Embedde
             mailer=mailer,
             administrators=settings.admin_emails,
             host=settings.mail_from.rpartition("@")[2],
+            raw_kept=timedelta(days=settings.raw_kept_days),
         ),
     )
     registry.set_max_attempts(settings.max_attempts)

@@ -36,15 +36,20 @@ from tournee.pipeline.store.messages import NewMessage, empty_staged_mails, inse
 from tournee.pipeline.sync_requests import request_sync
 
 MAX_ERROR = 500
+RAW_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """`hold`: how long a mailbox stays with a job that says nothing more; above the job's time limit."""
+    """`hold`: how long a mailbox stays with a job that says nothing more; above the job's time limit.
+
+    `raw_kept`: how long the bytes of a message are kept beside what was read in them.
+    """
 
     hold: timedelta = timedelta(minutes=3)
     wait_for_mailbox: timedelta = timedelta(seconds=1)
     message_bytes: int = MESSAGE_BYTES
+    raw_kept: timedelta = RAW_KEPT
 
 
 class FetchEmails:
@@ -134,7 +139,7 @@ class FetchEmails:
         if not await advance_cursor(tx.connection, mailbox.id, job.id, mailbox.cursor, page.cursor):
             # Another job took the mailbox after our hold ran out, and may have stored this very page.
             raise Snooze(self._limits.wait_for_mailbox)
-        new_ids = await insert_messages(tx.connection, mailbox.id, messages)
+        new_ids = await insert_messages(tx.connection, mailbox.id, messages, self._limits.raw_kept)
         await self._settle_imports(tx, mailbox.id, messages, new_ids)
         newsletters = [
             (new_ids[message.provider_id], message)

@@ -27,7 +27,7 @@ from tournee.pipeline.stages import fetch_emails, index_news, process_mails, sen
 class StagePorts:
     """What the stages work with. `outside` None: nothing leaves the house; `host` names us in Message-IDs.
 
-    `retries`: when a failed job runs again, by queue, where that is not the engine's default.
+    `raw_kept`: how long the bytes of a message are kept. `retries`: when a failed job runs again, by queue, where that is not the engine's default.
     """
 
     pool: Pool
@@ -39,6 +39,7 @@ class StagePorts:
     mailer: Mailer
     administrators: Sequence[str]
     host: str
+    raw_kept: timedelta = fetch_emails.RAW_KEPT
     retries: Mapping[str, RetryPolicy] = field(default_factory=dict)
 
 
@@ -61,7 +62,7 @@ def _retry(ports: StagePorts, queue: str) -> RetryPolicy:
 def _register_fetch(registry: Registry, ports: StagePorts) -> None:
     registry.add(
         SyncMailbox,
-        fetch_emails.FetchEmails(ports.sources, ports.reader).handle,
+        fetch_emails.FetchEmails(ports.sources, ports.reader, fetch_emails.FetchLimits(raw_kept=ports.raw_kept)).handle,
         time_limit=timedelta(minutes=2),
         retry=_retry(ports, "fetchEmails"),
         on_dead=fetch_emails.on_dead,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tournee.db.pool import Connection
 from tournee.pipeline.ports import ReadMail
@@ -30,8 +30,10 @@ class NewMessage:
     mail: ReadMail
 
 
-async def insert_messages(connection: Connection, mailbox_id: int, messages: Sequence[NewMessage]) -> Mapping[str, int]:
-    """Store all that are not there yet; answers the ids of the new ones by provider's id."""
+async def insert_messages(
+    connection: Connection, mailbox_id: int, messages: Sequence[NewMessage], raw_kept: timedelta
+) -> Mapping[str, int]:
+    """Store all that are not there yet, the raw bytes for `raw_kept`; answers the ids of the new ones by provider's id."""
     mails = [message.mail for message in messages]
     rows = await connection.fetch(
         SQL.insert_messages,
@@ -52,6 +54,7 @@ async def insert_messages(connection: Connection, mailbox_id: int, messages: Seq
         [_reasons_json(mail) for mail in mails],
         [json.dumps(list(mail.notes)) for mail in mails],
         [message.trace_context for message in messages],
+        raw_kept,
     )
     return {row["provider_id"]: row["id"] for row in rows}
 

@@ -1,7 +1,7 @@
-"""Reading outside of a job's transaction.
+"""Reading, and small upkeep, outside of a job's transaction.
 
-Owns what a fault of PostgreSQL means to whoever reads: the ledger is away or in the way, which uses no attempt of
-a job. Nothing is written through these connections.
+Owns what a fault of PostgreSQL means there: the ledger is away or in the way, which uses no attempt of a job. No effect
+of a job is written through these connections.
 """
 
 from __future__ import annotations
@@ -23,3 +23,10 @@ async def open_reading(pool: Pool) -> AsyncIterator[Connection]:
         raise LedgerContended(str(error)) from error
     except UNAVAILABLE as error:
         raise LedgerUnavailable(str(error) or type(error).__name__) from error
+
+
+@asynccontextmanager
+async def open_writing(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection in a transaction of its own, committed at the end. Raises as `open_reading` does."""
+    async with open_reading(pool) as connection, connection.transaction():
+        yield connection
