@@ -14,7 +14,7 @@ import redis.asyncio
 from tests.support.commands import Serving, run_command, serve_command
 from tests.support.progress import wait_for_notified
 from tests.support.sinks import open_mail_sink
-from tournee.bootstrap.stores import StackFile, read_stack
+from tournee.bootstrap.stack_file import StackFile, read_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
