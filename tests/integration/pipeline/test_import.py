@@ -237,7 +237,7 @@ async def test_an_import_outlasts_cut_connections(
     await asyncio.gather(*cuts)
     assert len(cuts) == 3
     assert (summary.messages, summary.newsletters, summary.indexed, summary.notified) == (40, 40, 40, 40)
-    assert (summary.duplicates, summary.lost, summary.dead) == (0, 0, 0)
+    assert (summary.duplicates, summary.lost, summary.dead, summary.failed) == (0, 0, 0, 0)
 
 
 async def test_the_sample_mailbox_comes_to_its_end(pipeline: Pipeline, corpus: Path) -> None:

@@ -27,7 +27,8 @@ from tournee.pipeline.stages import fetch_emails, index_news, process_mails, sen
 class StagePorts:
     """What the stages work with. `outside` None: nothing leaves the house; `host` names us in Message-IDs.
 
-    `raw_kept`: how long the bytes of a message are kept. `retries`: when a failed job runs again, by queue, where that is not the engine's default.
+    `raw_kept`: how long the bytes of a message are kept.
+    `retries`: when a failed job runs again, by queue, where that is not the engine's default.
     """
 
     pool: Pool

@@ -33,7 +33,7 @@ class NewMessage:
 async def insert_messages(
     connection: Connection, mailbox_id: int, messages: Sequence[NewMessage], raw_kept: timedelta
 ) -> Mapping[str, int]:
-    """Store all that are not there yet, the raw bytes for `raw_kept`; answers the ids of the new ones by provider's id."""
+    """Store all that are not there yet, their bytes for `raw_kept`; answers the ids of the new by provider's id."""
     mails = [message.mail for message in messages]
     rows = await connection.fetch(
         SQL.insert_messages,
