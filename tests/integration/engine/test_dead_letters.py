@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tests.support.engine import OPERATOR, Bench, Work, write_effect
@@ -129,6 +130,40 @@ async def test_the_picture_is_bounded_and_shows_the_latest(bench: Bench) -> None
     assert await bench.broker.project_dead(dead, 5) == (5, 0)
     assert await list_letters(bench) == {f"d{job_id}-1" for job_id in range(16, 21)}
     assert dead_letters.KEPT >= 1_000
+
+
+async def test_letters_that_did_not_change_are_not_read_again(bench: Bench) -> None:
+    projection = dead_letters.DeadLetterProjection(bench.engine.store, bench.broker)
+    reads = 0
+    list_dead = bench.engine.store.list_dead
+
+    async def count_reads(query: DeadQuery) -> Sequence[DeadJob]:
+        nonlocal reads
+        reads += 1
+        return await list_dead(query)
+
+    bench.engine.store.list_dead = count_reads  # type: ignore[method-assign]
+    await bench.pool.execute(
+        """
+        INSERT INTO engine.jobs (queue, key, kind, payload, rank, state, dispatch)
+        SELECT 'work', n::text, 'work', '{}', now(), 'dead', 1 FROM generate_series(1, 3) n;
+        INSERT INTO engine.dead SELECT id, queue FROM engine.jobs;
+        """
+    )
+    for _ in range(dead_letters.UNCHANGED_RUNS):
+        await projection.project_changes()
+    assert reads == 1
+    await bench.redis.flushall()
+    await projection.project_changes()
+    assert (reads, await list_letters(bench)) == (2, {"d1-1", "d2-1", "d3-1"})
+    await bench.engine.discard([2], OPERATOR)
+    await projection.project_changes()
+    assert (reads, await list_letters(bench)) == (3, {"d1-1", "d3-1"})
+    await bench.redis.delete("bull:deadLetters:wait")
+    await bench.redis.lpush("bull:deadLetters:wait", "d8-1", "d9-1")
+    for _ in range(dead_letters.UNCHANGED_RUNS + 1):
+        await projection.project_changes()
+    assert await list_letters(bench) == {"d1-1", "d3-1"}
 
 
 async def test_dead_letters_are_found_by_what_one_knows_of_them(bench: Bench) -> None:

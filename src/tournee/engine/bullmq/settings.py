@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tournee.engine.core.job import QueueName
-
-DEAD_LETTERS = QueueName("deadLetters")
+from tournee.engine.core.job import DEAD_LETTERS, QueueName
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ JobId = NewType("JobId", int)
 WorkerId = NewType("WorkerId", UUID)
 QueueName = NewType("QueueName", str)
 
+DEAD_LETTERS = QueueName("deadLetters")
+"""Shows the dead jobs in Redis; no worker consumes it."""
+
 MAX_PAYLOAD_BYTES = 32 * 1024
 """A payload holds ids, never mail bodies: 32 KiB of JSON at most."""
 

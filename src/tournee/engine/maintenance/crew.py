@@ -46,7 +46,7 @@ class Crew:
         self.services = [
             self._led("rescuer", self._rescue, settings.look_seconds),
             self._led("reconciler", self._compare_all, settings.compare_seconds),
-            self._led("dead letters", drop_answer(tools.projection.project), settings.project_seconds),
+            self._led("dead letters", tools.projection.project_changes, settings.project_seconds),
             self._led("leftovers", self._discard_leftovers, settings.leftovers_seconds),
             self._led("pruner", drop_answer(pruner.prune), settings.prune_seconds),
         ]

@@ -210,6 +210,10 @@ class JobStore(Protocol):
 
     async def list_dead(self, query: DeadQuery) -> Sequence[DeadJob]: ...
 
+    async def read_dead_fingerprint(self) -> tuple[int, str]:
+        """How many dead letters there are, and a text that differs when one came or went."""
+        ...
+
     async def prune_finished(self, after_id: int, look_at: int, horizon: timedelta) -> tuple[int, bool, int]:
         """Answers (last id looked at, whether the newest was reached, rows deleted)."""
         ...

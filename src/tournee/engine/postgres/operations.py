@@ -100,6 +100,11 @@ class OperationsStore:
         )
         return [to_dead(row, Failure(row["error_class"], row["message"], row["stack"])) for row in rows]
 
+    async def read_dead_fingerprint(self) -> tuple[int, str]:
+        """See the port."""
+        row = await self._session.fetch_row(SQL.read_dead_fingerprint)
+        return row["letters"], row["fingerprint"]
+
     async def cancel_jobs(
         self, ids: Sequence[int], who: Operator, on_cancelled: Hooks
     ) -> Mapping[JobId, JobState]:
