@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.integration.engine.conftest import OpenBench
-from tests.support.engine import OPERATOR, QUICK_ENGINE, Bench, Work, write_effect
+from tests.support.engine import QUICK_ENGINE, Bench, Work, write_effect
 from tournee.engine.client import Job, JobState, LedgerUnavailable
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -187,20 +187,22 @@ async def test_a_death_hook_that_fails_does_not_hold_up_the_rescue_of_others(ben
 
 async def test_rows_that_bear_our_id_and_that_we_do_not_hold_are_released(bench: Bench) -> None:
     worker = await bench.start()
-    await bench.engine.pause("work", OPERATOR)
-    await bench.enqueue(Work(n=0))
     await bench.pool.execute(
         """
-        WITH moved AS (
-            UPDATE engine.jobs SET state = 'running', lease = 1, worker_id = $1, started_at = now(),
-                   deadline_at = now() + interval '1 h' RETURNING queue, id
-        ), gone AS (DELETE FROM engine.ready) INSERT INTO engine.inflight SELECT * FROM moved
+        WITH claimed AS (
+            INSERT INTO engine.jobs (queue, key, kind, payload, rank, state, lease, dispatch, worker_id, started_at,
+                                     deadline_at)
+            VALUES ('work', '0', 'work', '{"n": 0}', now(), 'running', 1, 1, $1, now(), now() + interval '1 hour')
+            RETURNING queue, id
+        )
+        INSERT INTO engine.inflight SELECT * FROM claimed
         """,
         worker.id,
     )
-    await bench.wait_for_state("pending")
+    await bench.run_to_rest()
     row = await bench.show()
-    assert (row.lease, row.attempt, row.suspect) == (1, 0, False)
+    assert (row.lease, row.attempt, row.crashes, row.suspect) == (2, 0, 0, False)
+    assert bench.handlers.started == ["0"]
 
 
 async def test_a_job_past_its_deadline_goes_back_though_its_worker_lives(bench: Bench) -> None:
