@@ -43,7 +43,8 @@ import sys
 
 from tournee.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
 """
 
 PIP_TO_UV = {

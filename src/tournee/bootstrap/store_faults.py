@@ -72,7 +72,8 @@ def judge_redis_error(url: str, error: BrokerMisconfigured | BrokerUnavailable) 
         detail, _, remedy = str(error).partition(". ")
         return StoreFault(detail, (remedy or "correct it, or TOURNEE_REDIS_URL").rstrip("."))
     origin: BaseException = error
-    while origin.__cause__ is not None:
+    # No further than to the client's own error: beyond it, chains of causes can be circles.
+    while isinstance(origin, BrokerUnavailable) and origin.__cause__ is not None:
         origin = origin.__cause__
     where = f"Redis at {_describe_place(urlsplit(url), 6379)}"
     # Redis' client words its errors "Error 111 connecting to host:port. Connection refused."

@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from typing import Annotated
 
 import typer
@@ -80,6 +81,7 @@ def _read_common_options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
+    _keep_script_to_this_process()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
@@ -88,6 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         return _explain(error, debug=debug)
     return answered if isinstance(answered, int) else ExitCode.DONE
+
+
+def _keep_script_to_this_process() -> None:
+    """Have the pool's processes not run the script that started us: they import a parent's main module by its name or
+    path, except one of this name, and an unguarded script would run the whole command in each of them again.
+    """
+    script = sys.modules.get("__main__")
+    if script is not None and script.__spec__ is None:
+        script.__spec__ = ModuleSpec("tournee.__main__", None)
 
 
 def _take_debug(words: list[str]) -> bool:

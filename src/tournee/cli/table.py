@@ -32,7 +32,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: 
     if fitting is None:
         yield from _lay_out_records(columns, rows, width or 0)
         return
-    right = [all(isinstance(row[place], Number) or row[place] == "–" for row in rows) for place in range(len(columns))]
+    right = [_is_numeric([row[place] for row in rows]) for place in range(len(columns))]
     yield from _lay_out_row(columns, fitting, right)
     yield GAP.join(RULE * size for size in fitting)
     for row in rows:
@@ -51,6 +51,12 @@ def fit_widths(natural: Sequence[int], least: Sequence[int], width: int | None) 
         widest = max((place for place in range(len(sizes)) if sizes[place] > least[place]), key=sizes.__getitem__)
         sizes[widest] -= 1
     return sizes
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Numbers, and dashes where there are none."""
+    numbers = [isinstance(cell, Number) for cell in cells]
+    return any(numbers) and all(found or cell == "–" for found, cell in zip(numbers, cells, strict=True))
 
 
 def _find_least(columns: Sequence[str], rows: Sequence[Sequence[str]], place: int) -> int:

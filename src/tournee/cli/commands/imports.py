@@ -28,7 +28,7 @@ def import_mails(path: Source, mailbox: Mailbox = "import", notify: Notify = Fal
     Everything that is enqueued for them is terminal when it ends.
     """
     from tournee.cli.errors import CommandFailed, WrongUsage
-    from tournee.cli.output import print_fields, print_json, to_plain
+    from tournee.cli.output import print_fields, print_json, tell, to_plain
     from tournee.cli.progress import show_progress
     from tournee.cli.session import ask_stack
     from tournee.reports import ImportOrder
@@ -39,8 +39,10 @@ def import_mails(path: Source, mailbox: Mailbox = "import", notify: Notify = Fal
     order = ImportOrder(path=str(path.absolute()), mailbox=mailbox.strip(), notify=notify or None)
     with show_progress() as watch:
         report = ask_stack(lambda stack: stack.import_mails(order, watch), migrate=True)
-    _tell_skipped(report)
     summary = report.summary
+    if not summary.messages + summary.duplicates + summary.not_mail:
+        tell(f"there is nothing in {path}")
+    _tell_skipped(report)
     if as_json:
         print_json(summary)
     else:
