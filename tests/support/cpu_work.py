@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -54,3 +55,7 @@ def mark_process() -> None:
 
 def tell_mark() -> str | None:
     return os.environ.get("TOURNEE_TEST_MARK")
+
+
+def list_modules() -> set[str]:
+    return set(sys.modules)

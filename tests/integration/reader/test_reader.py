@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.cpu_work import crash, doze
+from tests.support.cpu_work import crash, doze, list_modules
 from tests.support.mails import make_mail, read_corpus
 from tournee.integrations.local.cpu_pool import CpuOverloaded, CpuPool, CpuPoolConfig
 from tournee.integrations.local.reader import LocalReader
-from tournee.integrations.local.warming import warm_up
+from tournee.integrations.local.warming import SAMPLES, warm_up, write_sample
 from tournee.pipeline.core.mail.reading import read_mail
 from tournee.pipeline.ports import ContentReader, MessageClass
 
@@ -93,7 +92,15 @@ async def test_a_machine_that_is_too_busy_makes_no_message_unparsable() -> None:
         await pool.close()
 
 
-def test_warming_up_reads_and_analyses() -> None:
-    before = set(sys.modules)
-    warm_up()
-    assert {"selectolax.lexbor", "snowballstemmer"} <= before | set(sys.modules)
+async def test_a_process_that_was_warmed_up_has_loaded_parser_stemmer_and_model() -> None:
+    pool = CpuPool(CpuPoolConfig(workers=1, warm_up=warm_up))
+    try:
+        assert {"selectolax.lexbor", "snowballstemmer", "py3langid.langid"} <= await pool.run(list_modules)
+    finally:
+        await pool.close()
+
+
+def test_the_samples_for_warming_up_are_newsletters() -> None:
+    mails = [read_mail(write_sample(text)) for text in SAMPLES.values()]
+    assert [mail.message_class for mail in mails] == [MessageClass.NEWSLETTER] * 3
+    assert [mail.language for mail in mails] == list(SAMPLES)
