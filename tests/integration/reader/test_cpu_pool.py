@@ -29,9 +29,9 @@ from tournee.integrations.local.cpu_pool import CpuLimitExceeded, CpuOverloaded,
 
 
 def list_workers() -> list[psutil.Process]:
-    """Child processes that run work; Python's own tracker of shared resources is none."""
+    """Child processes that run work; neither Python's tracker of shared resources nor the session's servers."""
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if not any("resource_tracker" in word for word in child.cmdline())]
+    return [child for child in children if any("spawn_main" in word for word in child.cmdline())]
 
 
 @pytest.fixture
