@@ -13,6 +13,9 @@ import pytest
 from tournee.pipeline.core import detection, mail
 
 LENGTH = 40_000
+FAR_BELOW_QUADRATIC_SECONDS = 5.0
+"""Of processor time. A quadratic pattern takes 1.6 billion steps at this length, which is minutes; a linear one takes
+milliseconds. Nothing between is judged."""
 ADVERSARIES = (
     *'a \n1.-=@<(["#>Aé',
     *("a ", "a@", "a.", "a-", "0,", "*/", "/*", "\n#", "\n ", "\n- ", "http://", "=?", "=?a?q?", "<div ", "charset="),
@@ -43,4 +46,4 @@ def test_pattern_is_linear(name: str, pattern: re.Pattern[str] | re.Pattern[byte
             sum(1 for _ in pattern.finditer(text.encode()))
         else:
             sum(1 for _ in pattern.finditer(text))
-        assert time.process_time() - started < 1.0, f"{name} on {adversary!r}"
+        assert time.process_time() - started < FAR_BELOW_QUADRATIC_SECONDS, f"{name} on {adversary!r}"
