@@ -12,9 +12,9 @@ import pytest
 
 from tournee.pipeline.core import detection, mail
 
-LENGTH = 40_000
+LENGTH = 20_000
 FAR_BELOW_QUADRATIC_SECONDS = 5.0
-"""Of processor time. A quadratic pattern takes 1.6 billion steps at this length, which is minutes; a linear one takes
+"""Of processor time. A quadratic pattern takes 400 million steps at this length, which is a minute; a linear one takes
 milliseconds. Nothing between is judged."""
 ADVERSARIES = (
     *'a \n1.-=@<(["#>Aé',

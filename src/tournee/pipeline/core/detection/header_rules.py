@@ -43,7 +43,7 @@ _ROLE_NAME: Final = re.compile(
     re.I,
 )
 _VERP: Final = re.compile(
-    r"(?:bounces?|returns?|errors?|owner|sentto|mailing|news|list)[^@\s]{1,200}@|=[^@\s]{1,100}@|\d{5,20}[^@\s]{0,200}@"
+    r"(?:bounces?|returns?|errors?|owner|sentto|mailing|news|list)[^@\s]{1,200}@|=[^@\s]{1,100}@|\d{5}[^@\s]{0,215}@"
     r"|@(?:bounces?|returns?|mailing|news|em|e|email|mail\d?|lists?|newsletters?)\.",
     re.I,
 )

@@ -17,7 +17,7 @@ _SEPARATOR: Final = re.compile(
     rb"From [^\r\n]{0,300}\b\d{1,2}:\d\d(?::\d\d)?\b[^\r\n]{0,60}\b\d{4}\b[^\r\n]{0,40}\r?\n?\Z"
 )
 _FIELD: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]{1,100}[ \t]{0,20}:|>?From ")
-_QUOTED: Final = re.compile(rb">+From ")
+_QUOTED: Final = re.compile(rb">{1,100}From ")
 _LINE_BYTES: Final = 1 << 20
 
 
