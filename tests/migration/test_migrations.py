@@ -72,8 +72,10 @@ async def test_a_migration_that_fails_leaves_the_schema_as_it_was(empty_database
         ("UPDATE engine.jobs SET queue = 'unknown'", asyncpg.ForeignKeyViolationError),
         ("DELETE FROM engine.queues", asyncpg.ForeignKeyViolationError),
         (
-            ("INSERT INTO engine.jobs (queue, key, kind, payload, rank)"
-            " SELECT queue, key, kind, payload, rank FROM engine.jobs"),
+            (
+                "INSERT INTO engine.jobs (queue, key, kind, payload, rank)"
+                " SELECT queue, key, kind, payload, rank FROM engine.jobs"
+            ),
             asyncpg.UniqueViolationError,
         ),
         ("UPDATE engine.providers SET state = 'ajar'", asyncpg.CheckViolationError),

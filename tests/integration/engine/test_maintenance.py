@@ -82,4 +82,3 @@ async def test_a_service_whose_run_fails_goes_on_and_a_nudge_during_a_run_is_not
         gate.set()
         await third.wait()
         await service.stop()
-

@@ -293,4 +293,3 @@ async def test_a_worker_that_was_forgotten_announces_itself_before_it_claims(ben
     await bench.run_to_rest()
     assert sorted(await bench.read_effects(), key=int) == [str(n) for n in range(200)]
     assert await bench.pool.fetchval("SELECT count(*) FROM engine.jobs WHERE attempt > 0") == 0
-

@@ -43,9 +43,7 @@ class WorkerObserver:
             self.forget()
         self._last_look = now
         self._seen = {
-            worker: seen
-            if (seen := self._seen.get(worker)) is not None and seen.beat == beat
-            else Seen(beat, now)
+            worker: seen if (seen := self._seen.get(worker)) is not None and seen.beat == beat else Seen(beat, now)
             for worker, beat in beats.items()
         }
         stale = {worker for worker, seen in self._seen.items() if now - seen.since >= self.lease_seconds}

@@ -23,9 +23,7 @@ BATCH = 500
 class Rescuer:
     """Looks at the heartbeats and rescues, one look at a time."""
 
-    def __init__(
-        self, store: JobStore, lease_seconds: float, on_dead: Callable[[str], DeathHook | None]
-    ) -> None:
+    def __init__(self, store: JobStore, lease_seconds: float, on_dead: Callable[[str], DeathHook | None]) -> None:
         self._store = store
         self._on_dead = on_dead
         self._observer = WorkerObserver(lease_seconds, longest_gap_seconds=lease_seconds / 2)

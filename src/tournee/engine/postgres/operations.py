@@ -73,9 +73,7 @@ class OperationsStore:
 
     async def find_jobs(self, keys: Sequence[tuple[str, str]]) -> Sequence[JobRow]:
         """See the port."""
-        rows = await self._session.fetch(
-            SQL.find_jobs_by_key, [queue for queue, _ in keys], [key for _, key in keys]
-        )
+        rows = await self._session.fetch(SQL.find_jobs_by_key, [queue for queue, _ in keys], [key for _, key in keys])
         return [_to_job(row) for row in rows]
 
     async def list_attempts(self, ids: Sequence[int]) -> Sequence[AttemptRow]:
@@ -105,9 +103,7 @@ class OperationsStore:
         row = await self._session.fetch_row(SQL.read_dead_fingerprint)
         return row["letters"], row["fingerprint"]
 
-    async def cancel_jobs(
-        self, ids: Sequence[int], who: Operator, on_cancelled: Hooks
-    ) -> Mapping[JobId, JobState]:
+    async def cancel_jobs(self, ids: Sequence[int], who: Operator, on_cancelled: Hooks) -> Mapping[JobId, JobState]:
         """See the port."""
         async with self._session.transaction() as connection:
             locked = await connection.fetch(SQL.lock_cancellable, list(ids))
@@ -116,9 +112,7 @@ class OperationsStore:
             await _write_audit(connection, who, "cancel", [row["id"] for row in rows])
         return {JobId(row["id"]): JobState(row["state"]) for row in rows}
 
-    async def redrive_dead(
-        self, ids: Sequence[int], who: Operator, on_redrive: Hooks
-    ) -> Sequence[DeadJob]:
+    async def redrive_dead(self, ids: Sequence[int], who: Operator, on_redrive: Hooks) -> Sequence[DeadJob]:
         """See the port."""
         async with self._session.transaction() as connection:
             rows = await connection.fetch(SQL.redrive_dead, list(ids), AGEING)

@@ -136,4 +136,3 @@ class OnlyTransaction:
             self.state = TransactionState.ROLLED_BACK
             raise
         self.state = TransactionState.COMMITTED
-
