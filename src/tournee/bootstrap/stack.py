@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from tournee.bootstrap.stack_file import COMMAND
 from tournee.bootstrap.stores import open_stores
 from tournee.bootstrap.worker import build_worker_settings
 from tournee.engine.client import AttemptRow, BrokerUnavailable, JobQuery, JobRow, JobState
+from tournee.engine.ports import LedgerContended, LedgerUnavailable
 from tournee.pipeline.importing import Importer, ImportOutcome, ImportRefused, ImportRequest
 from tournee.pipeline.ports import SearchResult
 from tournee.pipeline.store.console import ConsoleStore
@@ -60,6 +62,9 @@ from tournee.settings import QUEUES, Settings, SetupIncomplete
 
 LIVE_STATES = (JobState.PENDING, JobState.QUEUED, JobState.RUNNING)
 PAGE_JOBS = 2_000
+LOOK_SECONDS = 0.3
+RETRIES_SECONDS = 30.0
+"""How long jobs that an earlier import left waiting for their next attempt are waited for."""
 EVERYTHING = 1_000_000
 """A bulk action is not bounded by what a list shows."""
 LOCAL_OWNER = Owner("local", "local@localhost", "en")
@@ -106,17 +111,37 @@ class OpenStack:
     async def run_import(self, request: ImportRequest, owner: Owner, watch: Watch) -> ImportOutcome:
         """Import for an owner; starts a worker of its own only if none is alive."""
         importer = Importer(self._engine, self._services.pool, owner)
-        async with self._working():
+        async with self._working() as alone:
             try:
-                return await importer.run(request, lambda look: watch(to_progress(look)))
+                outcome = await importer.run(request, lambda look: watch(to_progress(look)))
             except ImportRefused as refused:
                 raise SetupIncomplete(str(refused)) from refused
+            if alone:
+                await self._finish_earlier(watch)
+            return outcome
+
+    async def _finish_earlier(self, watch: Watch) -> None:
+        """Work off what an import that was cut short has left: its mails are duplicates now, and nobody else works.
+
+        Ends when nothing is left to do now; what waits for a time, a provider or an operator is left to later.
+        """
+        patient_until = time.monotonic() + RETRIES_SECONDS
+        while True:
+            with suppress(LedgerUnavailable, LedgerContended):
+                queues = [view.ledger for view in await self._engine.read_status()]
+                open_queues = [queue for queue in queues if not queue.paused and queue.breaker == "closed"]
+                due = sum(queue.pending + queue.queued + queue.running for queue in open_queues)
+                later = sum(queue.scheduled for queue in open_queues)
+                if not due and (not later or time.monotonic() > patient_until):
+                    return
+                watch(Progress("left of earlier imports, jobs", due + later))
+            await asyncio.sleep(LOOK_SECONDS)
 
     @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """Have workers: those that are alive, else one in this process, with relay and maintenance."""
+    async def _working(self) -> AsyncIterator[bool]:
+        """Have workers: those that are alive (False), else one in this process with relay and maintenance (True)."""
         if await self._is_served():
-            yield
+            yield False
             return
         await check_redis(self._services)
         self._engine.settings = replace(self._engine.settings, maintains=True)
@@ -124,7 +149,7 @@ class OpenStack:
         try:
             await self._engine.start()
             await worker.start()
-            yield
+            yield True
         finally:
             await worker.stop(self._services.settings.grace_seconds)
             await self._engine.stop()

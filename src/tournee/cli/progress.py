@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tournee.reports import Progress
 
@@ -27,21 +28,31 @@ def show_progress() -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def _show_bar() -> Iterator[Callable[[Progress], None]]:
+    """Bars appear with the first progress: what is printed before must not be broken to the bars' width."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-        stages: dict[str, int] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bars = Bars(*columns, console=Console(stderr=True))
+    tasks: dict[str, Any] = {}
 
-        def update(progress: Progress) -> None:
-            if progress.stage not in stages:
-                stages[progress.stage] = int(bars.add_task(progress.stage, total=progress.total))
-            task = next(task for task in bars.tasks if int(task.id) == stages[progress.stage])
-            bars.update(task.id, completed=progress.done, total=progress.total)
+    def update(progress: Progress) -> None:
+        subject = read_subject(progress)
+        if subject not in tasks:
+            tasks[subject] = bars.add_task(progress.stage, total=progress.total)
+            bars.start()
+        bars.update(tasks[subject], description=progress.stage, completed=progress.done, total=progress.total)
 
+    try:
         yield update
+    finally:
+        bars.stop()
+
+
+def read_subject(progress: Progress) -> str:
+    """What a bar is for: `alice` of `alice: staging`; nothing where there is only one."""
+    return progress.stage.rpartition(": ")[0]
 
 
 class LineWriter:
