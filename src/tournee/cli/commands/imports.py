@@ -18,8 +18,8 @@ Mailbox = Annotated[str, typer.Option(metavar="NAME", help="The mailbox that the
 Notify = Annotated[bool, typer.Option("--notify", help="Send alerts even through a real SMTP server.")]
 
 
-NAMED = 10
-"""How many files that are no mail are told of by name."""
+NAMED = 1_000
+"""How many files that are no mail are told of by name: whoever imports an archive wants to know what was left out."""
 
 
 def import_mails(path: Source, mailbox: Mailbox = "import", notify: Notify = False, as_json: Json = False) -> None:
