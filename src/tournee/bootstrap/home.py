@@ -22,12 +22,15 @@ PASSABLE = 0o711
 """Root's servers run as another user, who walks through the home to the folders that are his."""
 
 
-def check_home(home: Path) -> None:
-    """Raise `SetupError` for a home that can't be one, before anything is made in it."""
+def check_home(home: Path, *, for_servers: bool = True) -> None:
+    """Raise `SetupError` for a home that can't be one, before anything is made in it.
+
+    `for_servers`: embedded servers are to work in it, under root those of another user.
+    """
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
     if not nearest.is_dir():
         raise SetupError(f"{nearest} is a file where a folder is needed: move it away, or set TOURNEE_HOME")
-    account = find_account()
+    account = find_account() if for_servers else None
     closed = find_closed_path([nearest], account)
     if closed is not None:
         who = f"the user {account.name}, which root's servers run as," if account else "this user"
@@ -38,9 +41,9 @@ def check_home(home: Path) -> None:
         raise HomeNotAccessible(f"{nearest} can't be written: give this user the right to, or set TOURNEE_HOME")
 
 
-def make_home(home: Path) -> None:
+def make_home(home: Path, *, for_servers: bool = True) -> None:
     """Make the home with the folders that a stack writes to; what is there keeps its mode. Raises `SetupError`."""
-    check_home(home)
+    check_home(home, for_servers=for_servers)
     try:
         for folder in reversed([home, *home.parents]):
             _make_folder(folder, PASSABLE if os.geteuid() == 0 else PRIVATE)

@@ -71,15 +71,19 @@ def judge_redis_error(url: str, error: BrokerMisconfigured | BrokerUnavailable) 
     if isinstance(error, BrokerMisconfigured):
         detail, _, remedy = str(error).partition(". ")
         return StoreFault(detail, (remedy or "correct it, or TOURNEE_REDIS_URL").rstrip("."))
-    origin: BaseException = error
-    # No further than to the client's own error: beyond it, chains of causes can be circles.
-    while isinstance(origin, BrokerUnavailable) and origin.__cause__ is not None:
-        origin = origin.__cause__
     where = f"Redis at {_describe_place(urlsplit(url), 6379)}"
-    # Redis' client words its errors "Error 111 connecting to host:port. Connection refused."
-    reason = str(origin).removesuffix(".").rpartition(". ")[2] or "no answer"
+    reason = _pick_reason(str(error))
     detail = f"{where} can't be reached ({reason})"
     return StoreFault(detail, "start it, or correct TOURNEE_REDIS_URL", passing=True)
+
+
+def _pick_reason(text: str) -> str:
+    """What the client of Redis said, which stands in brackets: "… (Error 111 connecting to host:port. Refused.)".
+
+    Read from the text, because a chain of causes can be a circle.
+    """
+    said = text.partition(" (")[2] or text
+    return said.rstrip(".)").rpartition(". ")[2] or "no answer"
 
 
 def _describe_place(parts: SplitResult, default_port: int) -> str:

@@ -84,9 +84,15 @@ class Supervisor:
         for task in (*self._tasks, *self._telling):
             task.cancel()
         steps = [(signal.SIGTERM, self._config.grace_seconds + SLACK_SECONDS)]
-        # In one go with what was cancelled, so that being cancelled meanwhile reaches every child.
         ends = [child.stop(steps) for child in self._children.values()]
-        await asyncio.gather(*self._tasks, *self._telling, *ends, return_exceptions=True)
+        try:
+            await asyncio.gather(*self._tasks, *self._telling, *ends, return_exceptions=True)
+        except asyncio.CancelledError:
+            # An end that had not even begun when it was cancelled has killed nothing.
+            for child in self._children.values():
+                child.send_signal(signal.SIGKILL)
+                child.reap()
+            raise
         for child_log in self._logs.values():
             child_log.tell_new()
 

@@ -83,7 +83,7 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
 async def _take_stores(settings: Settings, options: UpOptions, stack: AsyncExitStack) -> Stores:
     """The stores that are given, else embedded ones; the home is ours until `stack` ends."""
     home = settings.home
-    make_home(home)
+    make_home(home, for_servers=settings.database_url is None)
     settings.logs.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     stack.enter_context(own_home(home))
     configure_logs(level=logging.WARNING, file=settings.logs / f"{options.role}.log")

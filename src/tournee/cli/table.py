@@ -112,7 +112,9 @@ def shorten(text: str, width: int) -> str:
     """The text, or its beginning with an ellipsis."""
     if measure(text) <= width:
         return text
-    return next(_cut(text, width - 1), "").rstrip() + "…"
+    beginning = next(_cut(text, width - 1), "")
+    # A character of two columns may be wider than all the room there is.
+    return ("" if measure(beginning) >= width else beginning.rstrip()) + "…"
 
 
 def measure(text: str) -> int:

@@ -84,3 +84,21 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
         told = process.stderr.read()
         process.wait(timeout=30)
     assert (process.returncode, told) == (141, "")
+
+
+UNGUARDED = """\
+import multiprocessing, sys
+from tournee.cli.main import main
+main(["--version"])
+child = multiprocessing.get_context("spawn").Process(target=print, args=("child",))
+child.start()
+child.join()
+sys.exit(child.exitcode)
+"""
+
+
+def test_a_process_that_we_start_does_not_run_the_script_that_started_us(tmp_path: Path) -> None:
+    script = tmp_path / "tournee"
+    script.write_text(UNGUARDED, encoding="utf-8")
+    finished = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=60)
+    assert [line.split()[0] for line in finished.stdout.splitlines()] == ["tournee", "child"]
