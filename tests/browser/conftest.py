@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Error, Page, async_playwright
+from playwright.async_api import Browser, Error, Page, async_playwright, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.support.web import RunningWeb
 from tests.support.web_fixtures import pipeline, web, worked
@@ -56,9 +57,18 @@ class Visit:
         await self.page.goto(self.web.url + path)
 
     async def wait_live(self) -> None:
-        """The stream is open."""
-        await self.page.locator("#pulse:not([hidden]):not(.off)").wait_for(state="visible")
+        """The stream is open; a failure tells what the page and the server know of it."""
+        try:
+            await self.page.locator("#pulse:not([hidden]):not(.off)").wait_for(state="visible")
+        except PlaywrightTimeout as timeout:
+            page = await self.page.evaluate(DESCRIBE_STREAM)
+            raise AssertionError(f"the page is not live: {page}, faults {self.faults}") from timeout
 
+
+DESCRIBE_STREAM = """() => ({
+    url: location.href, ready: document.readyState, pulse: document.getElementById('pulse')?.outerHTML,
+    loaded: performance.getEntriesByType('resource').map(e => `${e.name} ${e.responseStatus}`),
+})"""
 
 OpenPage = Callable[..., AbstractAsyncContextManager[Visit]]
 
@@ -73,6 +83,7 @@ def open_page(chromium: Browser) -> OpenPage:
             **{"timezone_id": "UTC", "viewport": {"width": 1280, "height": 900}, **options}
         )
         context.set_default_timeout(20_000)
+        expect.set_options(timeout=20_000)
         page = await context.new_page()
         visit = Visit(page, web)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))

