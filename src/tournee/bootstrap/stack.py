@@ -84,8 +84,8 @@ async def open_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[Open
 async def join_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[OpenStack]:
     """Like `open_stack`, in a process that has set its logging up already."""
     async with open_stores(settings, COMMAND) as stores:
-        # An embedded database that this command brought up is ours to set up.
-        await check_schema(stores, migrate=migrate or stores.embedded)
+        # An empty embedded database is ours to set up, also where another command has just brought it up.
+        await check_schema(stores, migrate=migrate or settings.database_url is None)
         async with open_services(settings, stores, maintains=False) as services:
             await services.engine.declare()
             yield OpenStack(services)

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 GAP = "  "
-NARROWEST = 14
+NARROWEST = 17
 """To how few columns a text may be wrapped; a shorter one keeps its width."""
 RULE = "─"
 

@@ -29,7 +29,9 @@ def print_jobs(jobs: Sequence[JobReport], *, limit: int, as_json: bool) -> None:
         print_line("no such jobs")
         return
     columns = ["id", "queue", "kind", "key", "state", "attempts", "created", "run at", "last error"]
-    print_table(columns, ([*describe_job(job), describe_error(job)] for job in jobs))
+    rows = [[*describe_job(job), describe_error(job)] for job in jobs]
+    told = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
+    print_table([columns[place] for place in told], ([row[place] for place in told] for row in rows))
     if len(jobs) >= limit:
         tell(f"the first {limit}; --limit shows more")
 

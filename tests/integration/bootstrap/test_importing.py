@@ -62,6 +62,20 @@ async def test_an_import_that_was_cut_short_is_finished_by_the_next_one_and_noth
     assert status["cost"]["analyses_today"] == status["cost"]["analyses"] > 0
 
 
+async def test_commands_that_meet_on_a_fresh_home_share_its_servers_and_wait_for_each_other(home: Path) -> None:
+    sample = write_sample_mailbox(home / "sample").folder
+    first, second = next((sample / "alice").glob("006-*")), next((sample / "alice").glob("007-*"))
+    answers = await asyncio.gather(
+        run_command("import", str(first), "--mailbox", "first", "--json", home=home / "h"),
+        run_command("import", str(second), "--mailbox", "second", "--json", home=home / "h"),
+        run_command("status", "--json", home=home / "h"),
+    )
+    assert [answer.code for answer in answers] == [0, 0, 0], [answer.stderr for answer in answers]
+    assert [answer.stdout.count("\n") for answer in answers] == [1, 1, 1]
+    assert [answer.read_json()["messages"] for answer in answers[:2]] == [1, 1]
+    assert not (home / "h" / "run" / "stack.json").exists()
+
+
 async def wait_for_mails(url: str) -> None:
     """Until the import has staged its mails."""
     async with asyncio.timeout(60):
