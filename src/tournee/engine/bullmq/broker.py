@@ -62,7 +62,10 @@ class BullmqBroker:
         try:
             [info] = await self._pipeline.run_all([pack("INFO")])
         except BrokerUnavailable as error:
-            raise _judge(error) from error
+            if _is_refused_login(error):
+                advice = "Correct the password, or the user's rights, in the Redis URL."
+                raise BrokerMisconfigured(f"{error}. {advice}") from error
+            raise
         server.verify_server(server.parse_info(info))
 
     async def close(self) -> None:
@@ -239,8 +242,6 @@ def _parse_epoch(reply: Reply) -> int | None:
         return None
 
 
-def _judge(error: BrokerUnavailable) -> Exception:
+def _is_refused_login(error: BrokerUnavailable) -> bool:
     """A refused login is a fault of the set-up, which no waiting heals."""
-    if isinstance(error.__cause__, (AuthenticationError, NoPermissionError)):
-        return BrokerMisconfigured(f"{error}. Correct the password, or the user's rights, in the Redis URL.")
-    return error
+    return isinstance(error.__cause__, (AuthenticationError, NoPermissionError))
