@@ -1,0 +1,15 @@
+"""Scheduled jobs."""
+
+from alembic import op
+
+from tournee.db.migrations import execute_script, read_sql
+
+revision = "0004_schedules"
+down_revision = "0003_limits"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the plain SQL beside this file."""
+    execute_script(op.get_bind(), read_sql(revision))
