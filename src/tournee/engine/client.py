@@ -7,11 +7,9 @@ shall run. Everything else of this package is inside.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from uuid import uuid4
 
 from tournee.db.pool import Connection, Pool
@@ -40,6 +38,7 @@ from tournee.engine.maintenance.reconciler import Comparison, Reconciler
 from tournee.engine.maintenance.relay import Relay
 from tournee.engine.maintenance.service import Service, drop_answer
 from tournee.engine.maintenance.settings import EngineSettings
+from tournee.engine.overview import Overview
 from tournee.engine.ports import (
     AttemptRow,
     Broker,
@@ -116,12 +115,11 @@ class Engine:
         self._holder = WorkerId(uuid4())
         self._reconciler = Reconciler(self.store, broker)
         self._projection = DeadLetterProjection(self.store, broker)
+        self._overview = Overview(self.store, broker)
         self._relays: dict[QueueName, Relay] = {}
         self._fills: dict[QueueName, Service] = {}
         self._services: list[Service] = []
         self._workers: list[Worker] = []
-        self._finished: dict[QueueName, QueueStatus] = {}
-        self._finished_until = 0.0
 
     # --- life
 
@@ -188,19 +186,11 @@ class Engine:
 
     async def read_ledger(self) -> Sequence[QueueStatus]:
         """Every queue as the ledger sees it. Counts of finished jobs are as old as they are dear to read."""
-        finished = await self._read_finished()
-        return [
-            replace(status, completed=kept.completed, cancelled=kept.cancelled)
-            if (kept := finished.get(status.queue)) is not None
-            else status
-            for status in await self.store.read_status(finished=False)
-        ]
+        return await self._overview.read_ledger()
 
     async def read_status(self) -> Sequence[QueueOverview]:
         """Every queue, ledger and Redis side by side."""
-        ledger = await self.read_ledger()
-        depths = await self._read_depths([status.queue for status in ledger])
-        return [QueueOverview(status, depths.get(status.queue)) for status in ledger]
+        return await self._overview.read_status()
 
     async def read_workers(self) -> Sequence[WorkerRow]:
         """The processes that announced themselves."""
@@ -274,18 +264,3 @@ class Engine:
     def _hire_crew(self) -> list[Service]:
         tools = CrewTools(self.store, self.broker, self.registry, self._reconciler, self._projection, self.nudge)
         return Crew(tools, self.settings, self._holder).services
-
-    async def _read_finished(self) -> dict[QueueName, QueueStatus]:
-        # Counting finished rows reads the whole ledger; the answer is kept for twenty times as long as it took.
-        now = time.monotonic()
-        if now >= self._finished_until:
-            self._finished = {row.queue: row for row in await self.store.read_status(finished=True)}
-            self._finished_until = time.monotonic() + 20 * (time.monotonic() - now)
-        return self._finished
-
-    async def _read_depths(self, queues: Sequence[QueueName]) -> dict[QueueName, BrokerDepth]:
-        try:
-            depths = await asyncio.gather(*(self.broker.read_depth(queue) for queue in queues))
-        except BrokerUnavailable:
-            return {}
-        return dict(zip(queues, depths, strict=True))
