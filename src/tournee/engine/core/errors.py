@@ -13,6 +13,10 @@ class InvalidPayload(EngineError, ValueError):
     """A payload that can't be enqueued: too large, no key, not JSON. Says which and what is allowed."""
 
 
+class InvalidSchedule(EngineError, ValueError):
+    """A schedule that can't be declared: its expression or time zone means nothing, or its payload is refused."""
+
+
 class UnknownQueue(EngineError, LookupError):
     """A job names a queue that was never declared; nothing was inserted."""
 
