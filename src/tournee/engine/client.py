@@ -16,6 +16,7 @@ from tournee.db.pool import Connection, Pool
 from tournee.engine.core.errors import (
     EngineError,
     InvalidPayload,
+    InvalidSchedule,
     LeaseLost,
     ProviderUnavailable,
     Snooze,
@@ -32,6 +33,7 @@ from tournee.engine.core.job import (
 )
 from tournee.engine.core.payload import Payload
 from tournee.engine.core.retry import RetryPolicy
+from tournee.engine.core.schedule import Firing, Missed, ScheduleRow
 from tournee.engine.maintenance.crew import Crew, CrewTools
 from tournee.engine.maintenance.dead_letters import DeadLetterProjection
 from tournee.engine.maintenance.reconciler import Comparison, Reconciler
@@ -49,12 +51,15 @@ from tournee.engine.ports import (
     JobRow,
     LedgerContended,
     LedgerUnavailable,
+    Observer,
     Operator,
     ProviderRow,
     QueueOverview,
     QueueStatus,
+    RunOutcome,
     Transaction,
     WorkerRow,
+    gather_observers,
 )
 from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.store import PostgresJobStore
@@ -74,8 +79,10 @@ __all__ = [
     "EngineError",
     "EngineSettings",
     "Enqueued",
+    "Firing",
     "HandlerOptions",
     "InvalidPayload",
+    "InvalidSchedule",
     "Job",
     "JobId",
     "JobQuery",
@@ -84,6 +91,8 @@ __all__ = [
     "LeaseLost",
     "LedgerContended",
     "LedgerUnavailable",
+    "Missed",
+    "Observer",
     "Operator",
     "Payload",
     "Priority",
@@ -94,6 +103,8 @@ __all__ = [
     "QueueStatus",
     "Registry",
     "RetryPolicy",
+    "RunOutcome",
+    "ScheduleRow",
     "Snooze",
     "Transaction",
     "UnknownQueue",
@@ -106,11 +117,20 @@ __all__ = [
 class Engine:
     """One per process. Opens nothing of its own: pool and broker are handed in, and closed by whoever opened them."""
 
-    def __init__(self, pool: Pool, broker: Broker, registry: Registry, settings: EngineSettings | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        broker: Broker,
+        registry: Registry,
+        settings: EngineSettings | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self.settings = settings or EngineSettings()
+        self._observer = gather_observers(observers)
         self.registry = registry
         self.store = PostgresJobStore(pool, self.settings.breakers)
         self.store.session.on_enqueued = self._nudge_queues
+        self.store.session.observer = self._observer
         self.broker = broker
         self._holder = WorkerId(uuid4())
         self._reconciler = Reconciler(self.store, broker)
@@ -124,16 +144,15 @@ class Engine:
     # --- life
 
     async def declare(self) -> None:
-        """Make the registry's queues known to the ledger. Commits."""
+        """Make the registry's queues and schedules known to the ledger. Commits."""
         await self.store.declare_queues(self.registry.queues)
+        await self.store.declare_schedules(self.registry.schedules)
 
     async def start(self) -> None:
         """Declare the queues, start the relay of each and, where this process maintains, the other services."""
         await self.declare()
         for queue in self.registry.queues:
-            relay = Relay(
-                queue.name, self.store, self.broker, self._reconciler, self.settings.window, self.settings.breakers
-            )
+            relay = Relay(queue.name, self.store, self.broker, self._reconciler, self.settings, self._observer)
             self._relays[queue.name] = relay
             self._fills[queue.name] = Service(
                 f"relay {queue.name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
@@ -166,7 +185,7 @@ class Engine:
 
     def build_worker(self, settings: WorkerSettings) -> Worker:
         """A worker on this engine's stores; one per process. The caller starts and stops it."""
-        worker = Worker(settings, self.store, self.broker, self.registry, self._note_settled)
+        worker = Worker(settings, self.store, self.broker, self.registry, self._note_settled, self._observer)
         self._workers.append(worker)
         return worker
 
@@ -180,7 +199,7 @@ class Engine:
 
     def join(self, connection: Connection) -> Transaction:
         """Enqueue in the caller's open transaction. The relay's poll finds the jobs after the commit, or `nudge()`."""
-        return EnqueueTransaction(connection)
+        return EnqueueTransaction(connection, observer=self._observer)
 
     # --- look
 
@@ -221,6 +240,18 @@ class Engine:
         """Dead letters, the latest first."""
         return await self.store.list_dead(query)
 
+    def read_windows(self) -> Mapping[QueueName, int]:
+        """How many jobs each queue's window may hold, as this process's relays saw it last; 0: nothing may pass."""
+        return {queue: relay.limit for queue, relay in self._relays.items()}
+
+    def read_load(self) -> Mapping[QueueName, tuple[int, int]]:
+        """How many jobs this process's workers hold and may hold, by queue."""
+        return {queue: load for worker in self._workers for queue, load in worker.read_load().items()}
+
+    async def list_schedules(self) -> Sequence[ScheduleRow]:
+        """All schedules of the ledger, also those that no live process serves."""
+        return await self.store.list_schedules()
+
     # --- act
 
     async def cancel(self, job_ids: Sequence[int], who: Operator) -> Mapping[JobId, JobState]:
@@ -252,6 +283,18 @@ class Engine:
         self.nudge()
         return known
 
+    async def pause_schedule(self, name: str, who: Operator) -> bool:
+        """It does not fire until it is resumed, and what falls between is not made up for. False: no such schedule."""
+        return await self.store.pause_schedule(name, True, who)
+
+    async def resume_schedule(self, name: str, who: Operator) -> bool:
+        """Undo `pause_schedule`."""
+        return await self.store.pause_schedule(name, False, who)
+
+    async def forget_schedule(self, name: str, who: Operator) -> bool:
+        """Remove a schedule that is declared no more. False: no such schedule, or a live process serves it."""
+        return await self.store.forget_schedule(name, who)
+
     async def reconcile(self) -> Sequence[Comparison]:
         """Compare every queue with Redis now, and repair."""
         reports = [await self._reconciler.compare(queue.name, patient=False) for queue in self.registry.queues]
@@ -262,5 +305,7 @@ class Engine:
     # --- inside
 
     def _hire_crew(self) -> list[Service]:
-        tools = CrewTools(self.store, self.broker, self.registry, self._reconciler, self._projection, self.nudge)
+        tools = CrewTools(
+            self.store, self.broker, self.registry, self._reconciler, self._projection, self.nudge, self._observer
+        )
         return Crew(tools, self.settings, self._holder).services

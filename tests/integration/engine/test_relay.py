@@ -11,7 +11,7 @@ import pytest
 from tests.integration.engine.conftest import OpenBench
 from tests.support.engine import OPERATOR, QUICK_ENGINE, WORK, Bench, Work
 from tournee.engine.bullmq.broker import BullmqBroker
-from tournee.engine.client import Priority
+from tournee.engine.client import EngineSettings, Priority
 from tournee.engine.core.breaker import BreakerPolicy
 from tournee.engine.core.window import WindowPolicy
 from tournee.engine.maintenance.reconciler import Reconciler
@@ -23,7 +23,8 @@ WINDOW = WindowPolicy(minimum=10, maximum=100, urgent_reserve=5)
 
 def make_relay(bench: Bench) -> Relay:
     store = bench.engine.store
-    return Relay(WORK, store, bench.broker, Reconciler(store, bench.broker), WINDOW, BreakerPolicy(probes=3))
+    settings = EngineSettings(window=WINDOW, breakers=BreakerPolicy(probes=3))
+    return Relay(WORK, store, bench.broker, Reconciler(store, bench.broker), settings)
 
 
 async def list_waiting_keys(bench: Bench) -> list[str]:

@@ -143,6 +143,8 @@ class ClaimedJob:
     suspect: bool
     cancel_requested: bool
     created_at: datetime
+    run_at: datetime
+    dispatched_at: datetime
     started_at: datetime
     trace_context: str | None
 

@@ -1,4 +1,4 @@
-"""The services that one process at a time plays: rescuer, reconciler, projection, leftovers, pruner.
+"""The services that one process at a time plays: rescuer, reconciler, projection, leftovers, pruner, scheduler.
 
 Owns who runs what how often. Keeps that each runs only under its own lease row, and that a rescuer that lost it, or
 could not write, forgets what it saw.
@@ -16,9 +16,10 @@ from tournee.engine.maintenance.leader import Leadership
 from tournee.engine.maintenance.pruner import Pruner
 from tournee.engine.maintenance.reconciler import Reconciler
 from tournee.engine.maintenance.rescuer import Rescuer
+from tournee.engine.maintenance.scheduler import Scheduler
 from tournee.engine.maintenance.service import Service, drop_answer
 from tournee.engine.maintenance.settings import EngineSettings
-from tournee.engine.ports import Broker, JobStore, LedgerContended, LedgerUnavailable
+from tournee.engine.ports import NOBODY, Broker, JobStore, LedgerContended, LedgerUnavailable, Observer
 from tournee.engine.registry import Registry
 
 
@@ -32,6 +33,7 @@ class CrewTools:
     reconciler: Reconciler
     projection: DeadLetterProjection
     nudge: Callable[[QueueName | None], None]
+    observer: Observer = NOBODY
 
 
 class Crew:
@@ -41,7 +43,7 @@ class Crew:
         self._tools = tools
         self._settings = settings
         self._holder = holder
-        self._rescuer = Rescuer(tools.store, settings.lease_seconds, tools.registry.find_death_hook)
+        self._rescuer = Rescuer(tools.store, settings.lease_seconds, tools.registry.find_death_hook, tools.observer)
         pruner = Pruner(tools.store, settings.horizon)
         self.services = [
             self._led("rescuer", self._rescue, settings.look_seconds),
@@ -49,7 +51,15 @@ class Crew:
             self._led("dead letters", tools.projection.project_changes, settings.project_seconds),
             self._led("leftovers", self._discard_leftovers, settings.leftovers_seconds),
             self._led("pruner", drop_answer(pruner.prune), settings.prune_seconds),
+            *self._fire_schedules(),
         ]
+
+    def _fire_schedules(self) -> list[Service]:
+        # Each schedule has a lead of its own, because processes may declare different ones.
+        schedules, interval_seconds = self._tools.registry.schedules, self._settings.schedule_seconds
+        lead_for = timedelta(seconds=max(3 * interval_seconds, self._settings.lease_seconds))
+        scheduler = Scheduler(self._tools.store, schedules, self._holder, lead_for)
+        return [Service("scheduler", drop_answer(scheduler.run), interval_seconds)] if schedules else []
 
     def _led(self, role: str, run: Callable[[], Awaitable[None]], interval_seconds: float) -> Service:
         duration = timedelta(seconds=max(3 * interval_seconds, self._settings.lease_seconds))

@@ -6,15 +6,16 @@ what Redis did not take goes back. A relay that dies between mark and add leaves
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import structlog
 
-from tournee.engine.core.breaker import BreakerPolicy, BreakerState
+from tournee.engine.core.breaker import BreakerState
 from tournee.engine.core.job import Dispatchable, QueueName
-from tournee.engine.core.window import WindowPolicy
 from tournee.engine.maintenance.reconciler import Reconciler
-from tournee.engine.ports import Broker, Gate, JobStore, LedgerContended, LedgerUnavailable, Room
+from tournee.engine.maintenance.settings import EngineSettings
+from tournee.engine.ports import NOBODY, Broker, Gate, JobStore, LedgerContended, LedgerUnavailable, Observer, Room
 
 log = structlog.get_logger(__name__)
 
@@ -31,18 +32,24 @@ class Relay:
         store: JobStore,
         broker: Broker,
         reconciler: Reconciler,
-        window: WindowPolicy,
-        breakers: BreakerPolicy,
+        settings: EngineSettings,
+        observer: Observer = NOBODY,
     ) -> None:
         self.queue = queue
         self._store = store
         self._broker = broker
         self._reconciler = reconciler
-        self._window = window
-        self._breakers = breakers
+        self._window = settings.window
+        self._breakers = settings.breakers
+        self._observer = observer
         self._limit = 0
         self._settled = 0
         self._may_lack = True
+
+    @property
+    def limit(self) -> int:
+        """How many jobs the window may hold, as of the last look; 0 while nothing may be dispatched."""
+        return self._limit
 
     def note_settled(self, count: int) -> bool:
         """Count what this process has settled since the last fill; True when half of the window is gone and the ledger
@@ -94,6 +101,7 @@ class Relay:
                 return Room(min(limit, self._breakers.probes), provider=gate.provider)
 
     async def _add(self, jobs: Sequence[Dispatchable]) -> None:
+        began = time.perf_counter()
         try:
             await self._broker.add(self.queue, jobs)
         except Exception:
@@ -103,3 +111,4 @@ class Relay:
             except (LedgerUnavailable, LedgerContended) as error:
                 log.warning("marked rows left to the comparison", queue=self.queue, rows=len(jobs), error=str(error))
             raise
+        self._observer.note_dispatched(jobs, time.perf_counter() - began)

@@ -13,7 +13,7 @@ import structlog
 
 from tournee.engine.core.job import WorkerId
 from tournee.engine.core.liveness import WorkerObserver, union
-from tournee.engine.ports import DeathHook, JobStore, LedgerContended, LedgerUnavailable, Rescued
+from tournee.engine.ports import NOBODY, DeathHook, JobStore, LedgerContended, LedgerUnavailable, Observer, Rescued
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +23,16 @@ BATCH = 500
 class Rescuer:
     """Looks at the heartbeats and rescues, one look at a time."""
 
-    def __init__(self, store: JobStore, lease_seconds: float, on_dead: Callable[[str], DeathHook | None]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        lease_seconds: float,
+        on_dead: Callable[[str], DeathHook | None],
+        observer: Observer = NOBODY,
+    ) -> None:
         self._store = store
         self._on_dead = on_dead
+        self._told = observer
         self._observer = WorkerObserver(lease_seconds, longest_gap_seconds=lease_seconds / 2)
 
     def forget(self) -> None:
@@ -55,6 +62,13 @@ class Rescuer:
         whole = Rescued([], [])
         while True:
             part = await self._store.rescue_jobs(dead, self._on_dead, BATCH)
+            self._tell(part)
             whole = Rescued([*whole.returned, *part.returned], [*whole.dead, *part.dead])
             if len(part.returned) + len(part.dead) < BATCH:
                 return whole
+
+    def _tell(self, part: Rescued) -> None:
+        if part.returned:
+            self._told.note_rescued(len(part.returned))
+        for dead in part.dead:
+            self._told.note_dead(dead)

@@ -36,8 +36,10 @@ from tournee.engine.ports.ledger import (
     LedgerUnavailable,
     Transaction,
 )
+from tournee.engine.ports.observer import NOBODY, Observer, RunOutcome, gather_observers
 
 __all__ = [
+    "NOBODY",
     "AttemptRow",
     "Broker",
     "BrokerDepth",
@@ -57,6 +59,7 @@ __all__ = [
     "LedgerContended",
     "LedgerUnavailable",
     "Marked",
+    "Observer",
     "Operator",
     "ProviderRow",
     "QueueDeclaration",
@@ -64,6 +67,8 @@ __all__ = [
     "QueueStatus",
     "Rescued",
     "Room",
+    "RunOutcome",
     "Transaction",
     "WorkerRow",
+    "gather_observers",
 ]

@@ -6,6 +6,7 @@ until the caller commits.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from tournee.db.pool import Connection
 from tournee.engine.core.errors import InvalidPayload, UnknownQueue
 from tournee.engine.core.job import Enqueued, JobId, JobState, NewJob, Priority, QueueName
 from tournee.engine.core.payload import Payload, to_new_job
+from tournee.engine.ports import NOBODY, Observer
 from tournee.engine.postgres.session import AGEING, SQL, Session, translated_errors
 
 LOOK_AGAIN = 5
@@ -26,11 +28,12 @@ LOOK_AGAIN = 5
 class EnqueueTransaction:
     """Keeps `engine.ports.Transaction` on an asyncpg connection whose transaction somebody else ends."""
 
-    def __init__(self, connection: Connection, trace_context: str | None = None) -> None:
+    def __init__(self, connection: Connection, trace_context: str | None = None, observer: Observer = NOBODY) -> None:
         self._connection = connection
         self._trace_context = trace_context
-        self.queues: set[QueueName] = set()
-        """Where jobs were created, for the nudge after the commit."""
+        self._observer = observer
+        self.created: Counter[tuple[QueueName, str]] = Counter()
+        """How many jobs were created, by queue and kind, for what is told after the commit."""
 
     @property
     def connection(self) -> Connection:
@@ -62,14 +65,16 @@ class EnqueueTransaction:
     ) -> list[Enqueued]:
         """See the port."""
         traces = trace_contexts if trace_contexts is not None else [None] * len(payloads)
-        jobs = [
+        jobs: Sequence[NewJob] = [
             to_new_job(
                 payload, delay=delay, run_at=run_at, priority=priority, trace_context=trace or self._trace_context
             )
             for payload, trace in zip(payloads, traces, strict=True)
         ]
+        jobs = self._observer.stamp_jobs(jobs)
         answers = await insert_jobs(self._connection, jobs)
-        self.queues |= {job.queue for job, answer in zip(jobs, answers, strict=True) if answer.created}
+        self._observer.note_inserted(jobs, answers)
+        self.created.update((job.queue, job.kind) for job, answer in zip(jobs, answers, strict=True) if answer.created)
         return answers
 
 
@@ -77,10 +82,11 @@ class EnqueueTransaction:
 async def open_transaction(session: Session, trace_context: str | None = None) -> AsyncIterator[EnqueueTransaction]:
     """A transaction in which jobs can be enqueued; after its commit the relays of their queues are nudged."""
     async with session.transaction() as connection:
-        opened = EnqueueTransaction(connection, trace_context)
+        opened = EnqueueTransaction(connection, trace_context, session.observer)
         yield opened
-    if opened.queues:
-        session.on_enqueued(opened.queues)
+    if opened.created:
+        session.observer.note_enqueued(opened.created)
+        session.on_enqueued({queue for queue, _ in opened.created})
 
 
 async def insert_jobs(connection: Connection, jobs: Sequence[NewJob]) -> list[Enqueued]:

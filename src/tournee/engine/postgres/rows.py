@@ -54,6 +54,8 @@ def to_claimed(row: Any) -> ClaimedJob:
         suspect=row["suspect"],
         cancel_requested=row["cancel_requested"],
         created_at=row["created_at"],
+        run_at=row["run_at"],
+        dispatched_at=row["dispatched_at"],
         started_at=row["started_at"],
         trace_context=row["trace_context"],
     )

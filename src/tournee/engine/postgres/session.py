@@ -17,7 +17,7 @@ import asyncpg
 from tournee.db.pool import CONTENDED, UNAVAILABLE, Connection, Pool
 from tournee.db.queries import load_queries
 from tournee.engine.core.job import AGEING_INTERVAL, DispatchId, QueueName
-from tournee.engine.ports import CommitUnknown, LedgerContended, LedgerUnavailable
+from tournee.engine.ports import NOBODY, CommitUnknown, LedgerContended, LedgerUnavailable, Observer
 
 SQL = load_queries("tournee.engine.postgres")
 AGEING = AGEING_INTERVAL
@@ -66,6 +66,7 @@ class Session:
         self.pool = pool
         self.handlers = asyncio.Semaphore(max(1, pool.get_max_size() - RESERVED_CONNECTIONS))
         self.on_enqueued: Callable[[AbstractSet[QueueName]], None] = lambda _: None
+        self.observer: Observer = NOBODY
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

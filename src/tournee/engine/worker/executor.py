@@ -6,6 +6,7 @@ Keeps invariants 3 and 6 on the handler's side. Nothing here knows Redis but for
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import assert_never
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from tournee.engine.core.errors import TransactionMissing, UnknownKind
 from tournee.engine.core.job import ClaimedJob
 from tournee.engine.core.payload import Payload
-from tournee.engine.ports import Broker, JobStore
+from tournee.engine.ports import NOBODY, Broker, JobStore, Observer
 from tournee.engine.registry import HandlerSpec, Registry
 from tournee.engine.worker.completer import Completer
 from tournee.engine.worker.context import Batch, Job, TransactionState
@@ -28,6 +29,7 @@ from tournee.engine.worker.outcome import (
     Failed,
     Lost,
     Outcome,
+    Parked,
     Released,
     Returned,
     Unknown,
@@ -45,9 +47,16 @@ class Executor:
     """Runs units of jobs: one job, or the jobs of a batch handler."""
 
     def __init__(
-        self, store: JobStore, broker: Broker, registry: Registry, gate: SuspectGate, settler: Settler
+        self,
+        store: JobStore,
+        broker: Broker,
+        registry: Registry,
+        gate: SuspectGate,
+        settler: Settler,
+        observer: Observer = NOBODY,
     ) -> None:
         self._store = store
+        self._observer = observer
         self._broker = broker
         self._registry = registry
         self._gate = gate
@@ -58,6 +67,8 @@ class Executor:
         """Run one unit to its end and write its outcomes; answers what BullMQ must be told. Never raises."""
         for held in unit:
             held.started = True
+        self._observer.note_started([held.job for held in unit])
+        began = time.perf_counter()
         try:
             outcomes = await self._run_admitted(unit)
         except asyncio.CancelledError:
@@ -66,7 +77,14 @@ class Executor:
         except Exception as error:
             log.exception("a run could not be started", job=unit[0].job.id.job_id)
             outcomes = [classify_error(error) for _ in unit]
-        return [await self._settler.settle(held, outcome) for held, outcome in zip(unit, outcomes, strict=True)]
+        seconds = time.perf_counter() - began
+        return [await self._settle(held, outcome, seconds) for held, outcome in zip(unit, outcomes, strict=True)]
+
+    async def _settle(self, held: Held, outcome: Outcome, seconds: float) -> Settled:
+        settled = await self._settler.settle(held, outcome)
+        failure = outcome.failure if isinstance(outcome, (Failed, Parked)) else None
+        self._observer.note_settled(held.job, settled.outcome, seconds, failure)
+        return settled
 
     async def _run_admitted(self, unit: Sequence[Held]) -> list[Outcome]:
         if any(held.stop_reason is not None for held in unit):

@@ -19,7 +19,7 @@ import structlog
 from tournee.engine.core.errors import LeaseLost
 from tournee.engine.core.job import ClaimedJob, DeadJob, Failure, JobState
 from tournee.engine.core.retry import PARKING
-from tournee.engine.ports import JobStore, LedgerContended, LedgerUnavailable, ProviderRow
+from tournee.engine.ports import NOBODY, JobStore, LedgerContended, LedgerUnavailable, Observer, ProviderRow, RunOutcome
 from tournee.engine.registry import Registry
 from tournee.engine.worker.held import Held
 from tournee.engine.worker.outcome import (
@@ -52,6 +52,7 @@ class Settled:
 
     held: Held
     completed: bool
+    outcome: RunOutcome
     dead: DeadJob | None = None
     failed_reason: str | None = None
     stack: str = ""
@@ -60,8 +61,9 @@ class Settled:
 class Settler:
     """Offers outcomes to the ledger until it answers."""
 
-    def __init__(self, store: JobStore, registry: Registry) -> None:
+    def __init__(self, store: JobStore, registry: Registry, observer: Observer = NOBODY) -> None:
         self._store = store
+        self._observer = observer
         self._registry = registry
         self._providers = {queue.name: queue.provider for queue in registry.queues}
         self._uncertain: set[str] = set()
@@ -87,7 +89,7 @@ class Settler:
             try:
                 return await self._settle(held, outcome)
             except LeaseLost:
-                break
+                return Settled(held, False, RunOutcome.LOST)
             except (LedgerUnavailable, LedgerContended) as error:
                 log.warning("ledger did not take an outcome", job=held.job.id.job_id, error=str(error))
                 await asyncio.sleep(pause_seconds)
@@ -97,7 +99,8 @@ class Settler:
                 # it must not run again at once: it is put off like after an outage, for longer each time.
                 log.exception("an outcome could not be written", job=held.job.id.job_id)
                 outcome = Parked(describe_failure(error))
-        return Settled(held, completed=outcome == Completed())
+        done = outcome == Completed()
+        return Settled(held, done, RunOutcome.COMPLETED if done else RunOutcome.UNKNOWN)
 
     async def _settle(self, held: Held, outcome: Outcome) -> Settled:
         job = held.job
@@ -106,40 +109,47 @@ class Settler:
                 # What the breaker counts is no part of the outcome, which stands already.
                 with suppress(LedgerUnavailable, LedgerContended):
                     await self._note_success(job)
-                return Settled(held, completed=True)
+                return Settled(held, True, RunOutcome.COMPLETED)
             case Failed():
                 return await self._fail(held, outcome)
             case Parked():
                 await self._park(job, outcome)
+                return Settled(held, False, RunOutcome.PARKED)
             case Snoozed(delay):
                 await self._store.put_off_jobs([job], max(delay, MINIMUM_SNOOZE), snoozed=True)
+                return Settled(held, False, RunOutcome.SNOOZED)
             case Released(delay):
                 await self._store.put_off_jobs([job], delay)
+                return Settled(held, False, RunOutcome.RELEASED)
             case Cancelled():
                 await self._store.cancel_running(job, self._registry.find_cancel_hook(job.kind))
+                return Settled(held, False, RunOutcome.CANCELLED)
             case Lost():
-                pass
+                return Settled(held, False, RunOutcome.LOST)
             case Unknown():
                 return await self._ask_ledger(held)
             case Returned():
                 raise AssertionError("an effect-free return is completed before it is settled")
             case _:
                 assert_never(outcome)
-        return Settled(held, completed=False)
 
     async def _fail(self, held: Held, failed: Failed) -> Settled:
         job, failure = held.job, failed.failure
         spec = self._registry.find(job.kind)
         delay = (spec.retry if spec else PARKING).delay(job.attempt_number, random.random)
-        outcome = "timed_out" if failed.timed_out else "failed"
-        dead = await self._store.fail_job(job, failure, outcome, delay, spec.on_dead if spec else None)
+        recorded = "timed_out" if failed.timed_out else "failed"
+        dead = await self._store.fail_job(job, failure, recorded, delay, spec.on_dead if spec else None)
         _log_failure(job, failure, dead)
-        return Settled(held, False, dead, f"{failure.error_class}: {failure.message}"[:1000], failure.stack)
+        if dead is not None:
+            self._observer.note_dead(dead)
+        outcome = RunOutcome.DEAD if dead else RunOutcome.RETRIED
+        return Settled(held, False, outcome, dead, f"{failure.error_class}: {failure.message}"[:1000], failure.stack)
 
     async def _park(self, job: ClaimedJob, parked: Parked) -> None:
         if parked.provider is not None:
             state = await self._store.note_outage(parked.provider, parked.failure.message[:500], parked.retry_after)
             self._uncertain.add(parked.provider)
+            self._observer.note_outage(parked.provider, state)
             log.warning("parked for an outage", provider=parked.provider, breaker=state, job=job.id.job_id)
         backoff = PARKING.delay(job.outages + 1, random.random)
         delay = parked.delay or max(backoff, parked.retry_after or timedelta(0))
@@ -150,7 +160,9 @@ class Settler:
         seen = await self._store.read_outcome(job)
         if seen == (JobState.RUNNING, job.lease):
             await self._store.put_off_jobs([job], LEDGER_DELAY)
-        return Settled(held, completed=seen == (JobState.COMPLETED, job.lease))
+            return Settled(held, False, RunOutcome.RELEASED)
+        done = seen == (JobState.COMPLETED, job.lease)
+        return Settled(held, done, RunOutcome.COMPLETED if done else RunOutcome.UNKNOWN)
 
     async def _note_success(self, job: ClaimedJob) -> None:
         provider = self._providers.get(job.queue)

@@ -19,12 +19,14 @@ import structlog
 
 from tournee.engine.core.job import ClaimedJob, DispatchId, JobId, QueueName, WorkerId
 from tournee.engine.ports import (
+    NOBODY,
     Broker,
     BrokerUnavailable,
     HeldClaim,
     JobStore,
     LedgerContended,
     LedgerUnavailable,
+    Observer,
     WorkerRow,
 )
 from tournee.engine.registry import Registry
@@ -62,13 +64,14 @@ class Worker:
         broker: Broker,
         registry: Registry,
         on_settled: Callable[[QueueName, int], None] = lambda _queue, _count: None,
+        observer: Observer = NOBODY,
     ) -> None:
         self.settings = settings
         self._store = store
         self._broker = broker
         self._id = WorkerId(uuid4())
-        self._settler = Settler(store, registry)
-        executor = Executor(store, broker, registry, SuspectGate(), self._settler)
+        self._settler = Settler(store, registry, observer)
+        executor = Executor(store, broker, registry, SuspectGate(), self._settler, observer)
         token = f"tournee:{self._id}"
         self._runners = [
             Runner(
@@ -118,6 +121,10 @@ class Worker:
         """An operator asked to cancel these: stop those that run here."""
         for runner in self._runners:
             runner.stop_jobs(job_ids)
+
+    def read_load(self) -> Mapping[QueueName, tuple[int, int]]:
+        """How many jobs are held and how many may be, by queue."""
+        return {runner.settings.queue: (runner.held, runner.settings.concurrency) for runner in self._runners}
 
     async def _register(self, id: WorkerId) -> None:
         now = datetime.now(UTC)
@@ -229,6 +236,8 @@ def _as_claimed(job_id: JobId, lease: int) -> ClaimedJob:
         suspect=False,
         cancel_requested=False,
         created_at=epoch,
+        run_at=epoch,
+        dispatched_at=epoch,
         started_at=epoch,
         trace_context=None,
     )

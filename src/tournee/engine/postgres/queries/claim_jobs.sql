@@ -18,5 +18,5 @@ SET state = 'running', lease = j.lease + 1, worker_id = $3, started_at = clock_t
     deadline_at = clock_timestamp() + $4::interval, alone = false
 FROM locked WHERE j.id = locked.id
 RETURNING j.id, j.dispatch, j.queue, j.key, j.kind, j.version, j.tenant, j.payload, j.lease, j.attempt,
-          j.max_attempts, j.crashes, j.outages, j.suspect, j.cancel_requested, j.created_at, j.started_at,
-          j.trace_context
+          j.max_attempts, j.crashes, j.outages, j.suspect, j.cancel_requested, j.created_at, j.run_at,
+          j.dispatched_at, j.started_at, j.trace_context
