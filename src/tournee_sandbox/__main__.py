@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from tournee_sandbox.journal import FolderInUse
 from tournee_sandbox.process import run_until_ended
-from tournee_sandbox.smtp.mail_store import FolderInUse
 
 
 def main() -> int:

@@ -14,12 +14,15 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOWEST_PORT = 20_000
 HIGHEST_PORT = 32_767
 TRIES = 200
 BACKLOG = 128
+CUT = "tournee_sandbox.cut"
 
 
 def listen_on_loopback(port: int | None = None) -> socket.socket:
@@ -28,8 +31,8 @@ def listen_on_loopback(port: int | None = None) -> socket.socket:
     for candidate in ports:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            if port is not None:  # A port asked for may still be in TIME_WAIT from the run before.
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # A port asked for may still be in TIME_WAIT from the run before. Linux wants both runs to have said so.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", candidate))
             listener.listen(BACKLOG)
         except OSError:
@@ -64,6 +67,27 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
+class _CuttableProtocol(H11Protocol):
+    """uvicorn's protocol, with a way for the application to cut the connection it answers on."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        inner = self.app
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {**scope.get("extensions", {}), CUT: transport.abort}
+            await inner(scope, receive, send)
+
+        self.app = application
+
+
+async def cut_connection(request: Request) -> None:
+    """Reset the connection of `request` without an answer, or in the middle of one; returns when it is gone."""
+    request.scope["extensions"][CUT]()
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
 class LoopbackHttp:
     """Serves one ASGI application on loopback until stopped. A Host header that names another host gets a 400."""
 
@@ -76,11 +100,13 @@ class LoopbackHttp:
 
     async def start(self) -> None:
         listener = listen_on_loopback(self._port)
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._port = listener.getsockname()[1]  # A start after a stop is found where the first one was.
+        self.url = f"http://127.0.0.1:{self._port}"
         config = uvicorn.Config(
             self._application,
             lifespan="off",
             ws="none",
+            http=_CuttableProtocol,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,

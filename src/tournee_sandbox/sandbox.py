@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tournee_sandbox.discord.server import DiscordSimulator
 from tournee_sandbox.lifecycle import Simulator
 from tournee_sandbox.smtp.server import SmtpSimulator
 
@@ -22,7 +23,8 @@ class Sandbox:
         self.home = home
         self.seed = seed
         self.smtp = SmtpSimulator(home / "smtp", seed)
-        self._simulators: Sequence[Simulator] = (self.smtp,)
+        self.discord = DiscordSimulator(home / "discord", seed)
+        self._simulators: Sequence[Simulator] = (self.smtp, self.discord)
 
     async def start(self) -> None:
         """Returns when all answer; if one fails to start, those before it are stopped again."""
@@ -45,5 +47,5 @@ class Sandbox:
         await self.stop()
 
     def read_addresses(self) -> Addresses:
-        """By simulator, then by purpose: `{"smtp": {"url": "smtp://…", "control": "http://…"}}`."""
+        """By simulator, then by purpose: `{"smtp": {"url": "smtp://…", "control": "http://…"}, "discord": …}`."""
         return {simulator.name: dict(simulator.read_addresses()) for simulator in self._simulators}

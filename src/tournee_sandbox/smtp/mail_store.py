@@ -8,7 +8,6 @@ processes cannot share a folder: the second is refused.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import os
@@ -23,11 +22,9 @@ from email.parser import BytesHeaderParser
 from io import FileIO
 from pathlib import Path
 
+from tournee_sandbox.journal import open_journal
+
 FLUSHED_TOGETHER = 64
-
-
-class FolderInUse(Exception):
-    """Another process keeps its mails in this folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +63,8 @@ class MailStore:
     def open(self) -> None:
         """Read what earlier runs left. Raises FolderInUse."""
         (self.folder / "eml").mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = FileIO(self.folder / "mails.jsonl", "a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            handle.close()
-            raise FolderInUse(f"{self.folder} is in use by another sandbox") from error
-        handle.seek(0)
-        content = handle.readall()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            handle.truncate(len(whole))
-        self.mails = [ReceivedMail(**json.loads(line)) for line in whole.splitlines()]
-        self._list = handle
+        self._list, entries = open_journal(self.folder / "mails.jsonl")
+        self.mails = [ReceivedMail(**entry) for entry in entries]
 
     async def close(self) -> None:
         """Wait for what is being written, then let the folder go."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tournee_sandbox.smtp.mail_store import FolderInUse, MailStore
+from tournee_sandbox.journal import FolderInUse
+from tournee_sandbox.smtp.mail_store import MailStore
 
 
 def _mail(message_id: str, subject: str = "=?utf-8?b?w4l0w6k=?=") -> bytes:
