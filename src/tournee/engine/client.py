@@ -64,6 +64,7 @@ from tournee.engine.ports import (
 from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.store import PostgresJobStore
 from tournee.engine.registry import HandlerOptions, Registry
+from tournee.engine.schedules import Schedules
 from tournee.engine.worker.context import Batch, Job
 from tournee.engine.worker.worker import Worker, WorkerSettings
 
@@ -136,6 +137,7 @@ class Engine:
         self._reconciler = Reconciler(self.store, broker)
         self._projection = DeadLetterProjection(self.store, broker)
         self._overview = Overview(self.store, broker)
+        self.schedules = Schedules(self.store)
         self._relays: dict[QueueName, Relay] = {}
         self._fills: dict[QueueName, Service] = {}
         self._services: list[Service] = []
@@ -248,10 +250,6 @@ class Engine:
         """How many jobs this process's workers hold and may hold, by queue."""
         return {queue: load for worker in self._workers for queue, load in worker.read_load().items()}
 
-    async def list_schedules(self) -> Sequence[ScheduleRow]:
-        """All schedules of the ledger, also those that no live process serves."""
-        return await self.store.list_schedules()
-
     # --- act
 
     async def cancel(self, job_ids: Sequence[int], who: Operator) -> Mapping[JobId, JobState]:
@@ -282,18 +280,6 @@ class Engine:
         known = await self.store.pause_queue(QueueName(queue), False, who)
         self.nudge()
         return known
-
-    async def pause_schedule(self, name: str, who: Operator) -> bool:
-        """It does not fire until it is resumed, and what falls between is not made up for. False: no such schedule."""
-        return await self.store.pause_schedule(name, True, who)
-
-    async def resume_schedule(self, name: str, who: Operator) -> bool:
-        """Undo `pause_schedule`."""
-        return await self.store.pause_schedule(name, False, who)
-
-    async def forget_schedule(self, name: str, who: Operator) -> bool:
-        """Remove a schedule that is declared no more. False: no such schedule, or a live process serves it."""
-        return await self.store.forget_schedule(name, who)
 
     async def reconcile(self) -> Sequence[Comparison]:
         """Compare every queue with Redis now, and repair."""

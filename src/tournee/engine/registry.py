@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from tournee.engine.core.job import QueueName
-from tournee.engine.core.payload import Payload
+from tournee.engine.core.payload import Payload, to_new_job
 from tournee.engine.core.retry import RetryPolicy
+from tournee.engine.core.schedule import Cron, Firing, Missed, Schedule, check_name
 from tournee.engine.ports import DeathHook, QueueDeclaration
 
 Handler = Callable[[Any], Awaitable[None]]
@@ -59,6 +60,7 @@ class Registry:
     def __init__(self) -> None:
         self._handlers: dict[str, HandlerSpec] = {}
         self._queues: dict[QueueName, QueueDeclaration] = {}
+        self._schedules: dict[str, Schedule] = {}
 
     def declare_queue(self, name: str, *, priority: str = "medium", provider: str | None = None) -> None:
         """Name a queue, its priority (`high`, `medium`) and the provider whose breaker guards it."""
@@ -80,6 +82,28 @@ class Registry:
         queue = payload_type.queue_name
         self._queues.setdefault(queue, QueueDeclaration(queue))
         self._handlers[kind] = HandlerSpec(payload_type, handler, **options)
+
+    def add_schedule(
+        self,
+        name: str,
+        cron: str,
+        time_zone: str,
+        make_payload: Callable[[Firing], Payload],
+        *,
+        missed: Missed = Missed.LATEST,
+    ) -> None:
+        """Enqueue what `make_payload` makes at each instant of a cron expression in an IANA time zone.
+
+        It is called here once for the next instant, to check what it makes, and then inside each firing's transaction.
+        Raises `InvalidSchedule`, and ValueError for a name that is declared already.
+        """
+        if name in self._schedules:
+            raise ValueError(f"the schedule {name!r} is declared already")
+        instants, now = Cron(cron, time_zone), datetime.now(UTC)
+        sample = make_payload(Firing(check_name(name), instants.localise(instants.next_after(now)), now))
+        job = to_new_job(sample)
+        self._queues.setdefault(job.queue, QueueDeclaration(job.queue))
+        self._schedules[name] = Schedule(name, instants, make_payload, job.queue, job.kind, missed)
 
     def find(self, kind: str) -> HandlerSpec | None:
         """The handler of a kind, if this process has one."""
@@ -104,6 +128,11 @@ class Registry:
     def queues(self) -> Sequence[QueueDeclaration]:
         """All declared queues, in the order of their declaration."""
         return list(self._queues.values())
+
+    @property
+    def schedules(self) -> Sequence[Schedule]:
+        """All declared schedules."""
+        return list(self._schedules.values())
 
     def longest_time_limit(self, queue: QueueName) -> timedelta:
         """The longest time limit of a queue's kinds: what the deadline of a claim is made of."""

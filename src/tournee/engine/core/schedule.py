@@ -100,7 +100,7 @@ class Cron:
         last = after
         for local in CronSim(self._fields, self.localise(after)):
             instant = local.astimezone(UTC)
-            # Two local times of a skipped hour are one instant, and in a doubled hour the first coming may be behind us.
+            # Two local times of a skipped hour are one instant; in a doubled hour the first coming may be behind us.
             if instant > last:
                 last = instant
                 yield instant

@@ -21,6 +21,8 @@ class EngineSettings:
     project_seconds: float = 2.0
     leftovers_seconds: float = 120.0
     prune_seconds: float = 60.0
+    schedule_seconds: float = 1.0
+    """How often schedules are looked at: so late a firing may be."""
     horizon: timedelta = HORIZON
     window: WindowPolicy = field(default_factory=WindowPolicy)
     breakers: BreakerPolicy = field(default_factory=BreakerPolicy)

@@ -41,6 +41,7 @@ from tournee.engine.core.records import (
     Room,
     WorkerRow,
 )
+from tournee.engine.ports.schedules import ScheduleStore
 
 
 class LedgerUnavailable(Exception):
@@ -92,7 +93,7 @@ DeathHook = Callable[[Transaction, DeadJob], Awaitable[None]]
 """Runs in the transaction in which a job dies or is redriven; what it writes commits with that."""
 
 
-class JobStore(Protocol):
+class JobStore(ScheduleStore, Protocol):
     """The ledger. Raises `LedgerUnavailable` or `LedgerContended`; cancelling a call rolls its transaction back."""
 
     async def declare_queues(self, queues: Sequence[QueueDeclaration]) -> None: ...

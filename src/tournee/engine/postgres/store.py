@@ -9,11 +9,14 @@ from tournee.engine.postgres.claims import ClaimStore
 from tournee.engine.postgres.dispatch import DispatchStore
 from tournee.engine.postgres.operations import OperationsStore
 from tournee.engine.postgres.reconciliation import ReconciliationStore
+from tournee.engine.postgres.schedules import ScheduleLedger
 from tournee.engine.postgres.session import Session
 from tournee.engine.postgres.workers import WorkerStore
 
 
-class PostgresJobStore(DispatchStore, ClaimStore, WorkerStore, ReconciliationStore, BreakerStore, OperationsStore):
+class PostgresJobStore(
+    DispatchStore, ClaimStore, WorkerStore, ReconciliationStore, BreakerStore, OperationsStore, ScheduleLedger
+):
     """Keeps `JobStore` on a pool that somebody else opens and closes."""
 
     def __init__(self, pool: Pool, breakers: BreakerPolicy | None = None) -> None:

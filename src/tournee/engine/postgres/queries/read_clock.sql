@@ -1,0 +1,2 @@
+-- PostgreSQL's clock, at the transaction's start. Returns the moment.
+SELECT now()
