@@ -119,6 +119,9 @@ class Settings(BaseSettings):
     home: Folder = Field(default_factory=_pick_home, description="a folder; it is made if it is missing")
     env: Literal["development", "production"] = Field("development", description="development or production")
     log_dir: Folder | None = Field(None, description="a folder for errors.log; default: logs in the home")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_file_mib: int = Field(16, ge=1, le=1024, description="mebibytes from 1 to 1024")
+    log_files_kept: int = Field(5, ge=1, le=100, description="a number of files from 1 to 100")
     language: Literal["en", "fr"] = Field("en", description="en or fr")
 
     database_url: Annotated[SecretStr, _check_url("postgresql", "postgres")] | None = Field(
@@ -143,6 +146,10 @@ class Settings(BaseSettings):
     mail_from: Address = Field("tournee@localhost.localdomain", description="an e-mail address")
     admin_emails: Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_split_list)] = Field(
         (), description="e-mail addresses, separated by commas"
+    )
+
+    discord_webhook_url: Annotated[SecretStr, _check_url("https", "http")] | None = Field(
+        None, description="https://discord.com/api/webhooks/id/token; unset: no alerts to Discord"
     )
 
     concurrency: PerQueue = Field(DEFAULT_CONCURRENCY, description=PAIRS)

@@ -35,9 +35,10 @@ ADMINISTRATOR = "admin@tournee.example"
 LANGUAGES = {"bruno": "fr", "chloe": "fr"}
 MARK = ".demo"
 ASIDE = ".old-"
-ON_ITS_OWN: Mapping[str, object] = {"database_url": None, "redis_url": None, "smtp_url": None, "log_dir": None}
-"""A demo never touches the servers that real mail goes through, whatever the environment names."""
-ON_ITS_OWN_VARIABLES = {f"TOURNEE_{name.upper()}": "" for name in ON_ITS_OWN if name != "smtp_url"}
+SIMULATED = ("smtp_url", "discord_webhook_url")
+ON_ITS_OWN: Mapping[str, object] = dict.fromkeys(("database_url", "redis_url", "log_dir", *SIMULATED))
+"""A demo never touches the servers that real mail and real alerts go through, whatever the environment names."""
+ON_ITS_OWN_VARIABLES = {f"TOURNEE_{name.upper()}": "" for name in ON_ITS_OWN if name not in SIMULATED}
 TRICKLE_SECONDS = 2.0
 """Between two mails of the last mailbox, when somebody watches."""
 
@@ -62,6 +63,7 @@ async def _show(settings: Settings, announce: Announce, watch: Watch, *, once: b
         write_faults(faults, sample.failing_message_ids)
         environment = {
             "TOURNEE_SMTP_URL": sandbox["smtp"]["url"],
+            "TOURNEE_DISCORD_WEBHOOK_URL": sandbox["discord"]["url"],
             "TOURNEE_SANDBOX_FAULTS": str(faults),
             "TOURNEE_ADMIN_EMAILS": ADMINISTRATOR,
             "TOURNEE_MAIL_FROM": "tournee@tournee.example",
