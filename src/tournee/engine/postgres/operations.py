@@ -109,7 +109,7 @@ class OperationsStore:
             locked = await connection.fetch(SQL.lock_cancellable, list(ids))
             rows = await connection.fetch(SQL.cancel_jobs, [row["id"] for row in locked])
             await _run_hooks(connection, [row for row in rows if row["state"] == JobState.CANCELLED], on_cancelled)
-            await _write_audit(connection, who, "cancel", [row["id"] for row in rows])
+            await write_audit(connection, who, "cancel", [row["id"] for row in rows])
         return {JobId(row["id"]): JobState(row["state"]) for row in rows}
 
     async def redrive_dead(self, ids: Sequence[int], who: Operator, on_redrive: Hooks) -> Sequence[DeadJob]:
@@ -117,7 +117,7 @@ class OperationsStore:
         async with self._session.transaction() as connection:
             rows = await connection.fetch(SQL.redrive_dead, list(ids), AGEING)
             jobs = await _run_hooks(connection, rows, on_redrive)
-            await _write_audit(connection, who, "redrive", [job.job_id for job in jobs])
+            await write_audit(connection, who, "redrive", [job.job_id for job in jobs])
         return jobs
 
     async def discard_dead(self, ids: Sequence[int], who: Operator, on_cancelled: Hooks) -> Sequence[JobId]:
@@ -125,7 +125,7 @@ class OperationsStore:
         async with self._session.transaction() as connection:
             rows = await connection.fetch(SQL.discard_dead, list(ids))
             await _run_hooks(connection, rows, on_cancelled)
-            await _write_audit(connection, who, "discard", [row["id"] for row in rows])
+            await write_audit(connection, who, "discard", [row["id"] for row in rows])
         return [JobId(row["id"]) for row in rows]
 
     async def pause_queue(self, queue: QueueName, paused: bool, who: Operator) -> bool:
@@ -133,7 +133,7 @@ class OperationsStore:
         async with self._session.transaction() as connection:
             known = await connection.fetchval(SQL.pause_queue, queue, paused) is not None
             if known:
-                await _write_audit(connection, who, "pause" if paused else "resume", [], {"queue": queue})
+                await write_audit(connection, who, "pause" if paused else "resume", [], {"queue": queue})
         return known
 
 
@@ -146,9 +146,10 @@ async def _run_hooks(connection: Connection, rows: Sequence[Any], hooks: Hooks) 
     return jobs
 
 
-async def _write_audit(
+async def write_audit(
     connection: Connection, who: Operator, action: str, ids: Sequence[int], chosen: Mapping[str, Any] | None = None
 ) -> None:
+    """Write who did what and why, in the transaction of the act; nothing for an act that touched nothing."""
     if ids or chosen:
         await connection.execute(
             SQL.write_audit, who.name, action, who.reason, dict(chosen or who.filter or {}), list(ids)

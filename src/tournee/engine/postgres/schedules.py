@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from tournee.db.pool import Connection
 from tournee.engine.core.errors import InvalidSchedule
 from tournee.engine.core.job import NewJob, QueueName, WorkerId
 from tournee.engine.core.payload import to_new_job
@@ -18,6 +19,7 @@ from tournee.engine.core.records import Operator
 from tournee.engine.core.schedule import Cron, Missed, Schedule, ScheduleRow, plan_firing
 from tournee.engine.ports.schedules import Fired
 from tournee.engine.postgres.enqueue import insert_jobs, open_transaction
+from tournee.engine.postgres.operations import write_audit
 from tournee.engine.postgres.session import SQL, Session
 
 _FIELDS = tuple(field.name for field in fields(ScheduleRow))
@@ -34,7 +36,7 @@ class ScheduleLedger:
         if not schedules:
             return
         async with self._session.transaction() as connection:
-            now = await connection.fetchval(SQL.read_clock)
+            now = await _read_clock(connection)
             await connection.execute(
                 SQL.declare_schedules,
                 [schedule.name for schedule in schedules],
@@ -55,14 +57,13 @@ class ScheduleLedger:
         """See the port."""
         async with open_transaction(self._session) as transaction:
             connection = transaction.connection
-            found = await connection.fetchrow(SQL.lock_schedule, schedule.name)
-            if found is None:
+            locked = await _lock_schedule(connection, schedule.name)
+            if locked is None:
                 return Fired()
-            row, now = _to_row(found), found["clock"]
+            row, now = locked
             if not row.agrees(schedule):
                 # An instant that has fired must not come again under another expression, whatever the clock did.
-                after = max(now, row.last_fired_at or now)
-                await connection.execute(SQL.redeclare_schedule, *_describe(schedule), schedule.cron.next_after(after))
+                await _redeclare_schedule(connection, schedule, max(now, row.last_fired_at or now))
                 return Fired(redeclared=True)
             if row.paused or row.next_at > now:
                 return Fired()
@@ -71,7 +72,7 @@ class ScheduleLedger:
             answers = await insert_jobs(connection, jobs)
             transaction.created.update((schedule.queue, schedule.kind) for answer in answers if answer.created)
             last = plan.instants[-1] if plan.instants else row.last_fired_at
-            await connection.execute(SQL.advance_schedule, schedule.name, plan.next_at, last)
+            await _advance_schedule(connection, schedule.name, plan.next_at, last)
         return Fired(plan.instants)
 
     async def note_schedule_error(self, name: str, error: str) -> None:
@@ -86,14 +87,15 @@ class ScheduleLedger:
     async def pause_schedule(self, name: str, paused: bool, who: Operator) -> bool:
         """See the port."""
         async with self._session.transaction() as connection:
-            row = await connection.fetchrow(SQL.lock_schedule, name)
-            if row is None:
+            locked = await _lock_schedule(connection, name)
+            if locked is None:
                 return False
-            if row["paused"] != paused:
-                next_at = row["next_at"] if paused else Cron(row["cron"], row["time_zone"]).next_after(row["clock"])
+            row, now = locked
+            if row.paused != paused:
+                next_at = row.next_at if paused else Cron(row.cron, row.time_zone).next_after(now)
                 await connection.execute(SQL.pause_schedule, name, paused, next_at)
                 action = "pause schedule" if paused else "resume schedule"
-                await connection.execute(SQL.write_audit, who.name, action, who.reason, {"schedule": name}, [])
+                await write_audit(connection, who, action, [], {"schedule": name})
         return True
 
     async def forget_schedule(self, name: str, who: Operator) -> bool:
@@ -101,14 +103,29 @@ class ScheduleLedger:
         async with self._session.transaction() as connection:
             forgotten = await connection.fetchval(SQL.forget_schedule, name) is not None
             if forgotten:
-                chosen = {"schedule": name}
-                await connection.execute(SQL.write_audit, who.name, "forget schedule", who.reason, chosen, [])
+                await write_audit(connection, who, "forget schedule", [], {"schedule": name})
         return forgotten
 
 
-def _describe(schedule: Schedule) -> tuple[str, str, str, str, str, str]:
+async def _read_clock(connection: Connection) -> datetime:
+    now: datetime = await connection.fetchval(SQL.read_clock)
+    return now
+
+
+async def _lock_schedule(connection: Connection, name: str) -> tuple[ScheduleRow, datetime] | None:
+    """The row, locked, and PostgreSQL's clock."""
+    row = await connection.fetchrow(SQL.lock_schedule, name)
+    return (_to_row(row), row["clock"]) if row else None
+
+
+async def _redeclare_schedule(connection: Connection, schedule: Schedule, after: datetime) -> None:
     cron = schedule.cron
-    return schedule.name, cron.expression, cron.time_zone, schedule.queue, schedule.kind, schedule.missed
+    described = (schedule.name, cron.expression, cron.time_zone, schedule.queue, schedule.kind, schedule.missed)
+    await connection.execute(SQL.redeclare_schedule, *described, cron.next_after(after))
+
+
+async def _advance_schedule(connection: Connection, name: str, next_at: datetime, last: datetime | None) -> None:
+    await connection.execute(SQL.advance_schedule, name, next_at, last)
 
 
 def _make_job(schedule: Schedule, instant: datetime, now: datetime) -> NewJob:
