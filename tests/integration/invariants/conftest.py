@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.engine import Bench, close_bench, open_bench
 from tests.support.invariants.scenario import Scenario, open_scenario
+from tests.support.invariants.trial import Trial
+from tests.support.servers import SessionServers
 
 OpenScenario = Callable[..., Awaitable[Scenario]]
 
@@ -27,6 +29,15 @@ async def open_scenarios(database_url: str, redis_url: str, tmp_path: Path) -> A
     yield open_another
     for bench in benches:
         await close_bench(bench)
+
+
+@pytest.fixture
+def trial(servers: SessionServers, redis_url: str, tmp_path: Path) -> Iterator[Trial]:
+    """Drives one scenario in the sound engine and in one without a guard."""
+    urls = servers.create_database(), servers.create_database()
+    yield Trial(*urls, redis_url, tmp_path)
+    for url in urls:
+        servers.drop_database(url)
 
 
 @pytest.fixture

@@ -27,6 +27,8 @@ class Scenario:
     bench: Bench
     journal: Journal
     script: Script | None = None
+    broken: bool = False
+    """Whether a guard is out: what a sound engine never lets happen can only be waited for where it may."""
 
     async def run(self, job: Job[Work]) -> None:
         """The handler of the queue `work`."""
@@ -35,6 +37,22 @@ class Scenario:
             await self.script(job)
         else:
             await write_evidence(job)
+
+    async def renew_lease(self, *, claimed_again: bool = True) -> None:
+        """Take the only job away from its first run: it is past its deadline, so the rescuer gives it back."""
+        await self.bench.wait_for_state("running")
+        await self.bench.pool.execute("UPDATE engine.jobs SET deadline_at = now() - interval '1 second'")
+
+        async def taken() -> bool:
+            [row] = await self.bench.pool.fetch("SELECT state::text, lease FROM engine.jobs")
+            return bool(row["lease"] > 1 if claimed_again else row["state"] == "pending")
+
+        await self.bench.wait_until(taken)
+
+    async def settle(self) -> None:
+        """End what runs here and let both sides be compared once, so that all is at rest."""
+        await self.bench.stop()
+        await self.bench.engine.reconcile()
 
     async def gather(self) -> Evidence:
         """All there is to know now."""
