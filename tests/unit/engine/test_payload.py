@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tournee.engine.core.errors import InvalidPayload
+from tournee.engine.core.errors import InvalidPayload, PayloadOutdated, UnknownKind
 from tournee.engine.core.job import Enqueued, JobId, JobState, Priority
-from tournee.engine.core.payload import Payload, to_new_job
+from tournee.engine.core.payload import Payload, read_payload, to_new_job
 
 
 class Letter(Payload, queue="letters", kind="send-letter", version=3, max_attempts=5):
@@ -73,3 +73,42 @@ def test_an_answer_succeeded_unless_the_row_is_dead_or_cancelled(state: JobState
     answer = Enqueued(JobId(1), created=False, state=state)
 
     assert answer.succeeded is (state not in (JobState.DEAD, JobState.CANCELLED))
+
+
+class Parcel(Payload, queue="letters", kind="send-parcel", version=3):
+    """Version 1 had `to`, version 2 `recipient`, version 3 has many."""
+
+    recipients: list[str]
+
+    def key(self) -> str:
+        return self.recipients[0]
+
+    @classmethod
+    def upgrade(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
+        if version == 1:
+            data["recipient"] = data.pop("to")
+        data["recipients"] = [data.pop("recipient")]
+        return data
+
+
+def test_an_older_payload_is_brought_to_the_present_version() -> None:
+    stored = {"to": "ann"}
+    assert read_payload(Parcel, stored, 1) == Parcel(recipients=["ann"])
+    assert read_payload(Parcel, {"recipient": "ben"}, 2) == Parcel(recipients=["ben"])
+    assert read_payload(Parcel, {"recipients": ["cem"]}, 3) == Parcel(recipients=["cem"])
+    assert stored == {"to": "ann"}, "the row's own payload is left alone"
+
+
+def test_an_older_payload_without_an_upgrade_says_what_to_write() -> None:
+    with pytest.raises(PayloadOutdated, match=r"of version 2, Letter of version 3: define Letter.upgrade"):
+        read_payload(Letter, {"number": 1}, 2)
+
+
+def test_a_newer_payload_is_left_to_a_process_that_knows_it() -> None:
+    with pytest.raises(UnknownKind, match="version 4 is newer"):
+        read_payload(Parcel, {"anything": 1}, 4)
+
+
+def test_what_an_upgrade_answers_is_validated() -> None:
+    with pytest.raises(ValueError, match="recipients"):
+        read_payload(Parcel, {"recipient": 7}, 2)

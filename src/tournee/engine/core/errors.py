@@ -50,5 +50,9 @@ class ProviderUnavailable(EngineError):
         self.retry_after = retry_after
 
 
+class PayloadOutdated(EngineError):
+    """A job's payload is of an older version, and its type says no way from there: a failure of the job."""
+
+
 class UnknownKind(EngineError):
     """No handler of this process knows the job's kind or version: a rolling deploy. Parked, never dead."""

@@ -1,19 +1,22 @@
 """Typed payloads: what a developer declares to get a job.
 
 Owns the bridge from a pydantic model to a `NewJob`. Refuses what the ledger would refuse later: a payload
-over 32 KiB, an empty or overlong key, a NUL that jsonb cannot hold.
+over 32 KiB, an empty or overlong key, a NUL that jsonb cannot hold. Reads what an older release enqueued, and leaves
+alone what a newer one did.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tournee.engine.core.errors import InvalidPayload
+from tournee.engine.core.errors import InvalidPayload, PayloadOutdated, UnknownKind
 from tournee.engine.core.job import MAX_PAYLOAD_BYTES, NewJob, Priority, QueueName
 
 MAX_KEY_LENGTH = 255
@@ -27,6 +30,9 @@ class Payload(BaseModel):
 
         def key(self) -> str:
             return str(self.mailbox_id)
+
+    A change that an older payload does not fit gets the next `version`, and `upgrade()` says how to come from the older
+    ones. An older worker parks what is newer than it knows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +64,29 @@ class Payload(BaseModel):
     def tenant(self) -> str:
         """Whose job it is; tenants take turns in a queue. Default: one tenant for all."""
         return ""
+
+    @classmethod
+    def upgrade(cls, data: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 — the subclasses' words
+        """The payload of an older `version`, as this version has it; validated afterwards. The key stays what it was.
+
+        Called once, with what was enqueued: it brings any older version to the present one. What it raises is a failed
+        attempt. `data` is a copy, and may be changed and returned.
+        """
+        raise PayloadOutdated(
+            f"the job is of version {version}, {cls.__name__} of version {cls.version}: "
+            f"define {cls.__name__}.upgrade(data, version)"
+        )
+
+
+def read_payload(payload_type: type[Payload], data: Mapping[str, Any], version: int) -> Payload:
+    """A typed payload from a row, brought up to the present version. Raises `UnknownKind` for a newer one, pydantic's
+    `ValidationError`, and whatever `upgrade()` raises.
+    """
+    if version > payload_type.version:
+        raise UnknownKind(f"kind {payload_type.kind!r} version {version} is newer than this process: parked")
+    if version < payload_type.version:
+        return payload_type.model_validate(payload_type.upgrade(copy.deepcopy(dict(data)), version))
+    return payload_type.model_validate(data)
 
 
 def to_new_job(

@@ -12,11 +12,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import assert_never
 
 import structlog
-from pydantic import ValidationError
 
 from tournee.engine.core.errors import TransactionMissing, UnknownKind
 from tournee.engine.core.job import ClaimedJob
-from tournee.engine.core.payload import Payload
+from tournee.engine.core.payload import Payload, read_payload
 from tournee.engine.ports import NOBODY, Broker, JobStore, Observer
 from tournee.engine.registry import HandlerSpec, Registry
 from tournee.engine.worker.completer import Completer
@@ -102,9 +101,13 @@ class Executor:
         spec = self._registry.find(job.kind)
         if spec is None:
             raise UnknownKind(f"no handler for kind {job.kind!r} in this process: parked for one that has it")
-        if job.version > spec.payload_type.version:
-            raise UnknownKind(f"kind {job.kind!r} version {job.version} is newer than this process: parked")
-        return spec, spec.payload_type.model_validate(job.payload)
+        return spec, read_payload(spec.payload_type, job.payload, job.version)
+
+    def _refuse(self, job: ClaimedJob, error: Exception) -> Outcome:
+        """A job whose handler or payload could not be found: parked for another process, else a failure of its own."""
+        if isinstance(error, UnknownKind):
+            log.warning("unknown kind parked", queue=job.queue, job=job.id.job_id, error=str(error))
+        return classify_error(error)
 
     # --- start and run
 
@@ -124,11 +127,8 @@ class Executor:
             return Cancelled()
         try:
             spec, payload = self._resolve(held.job)
-        except ValidationError as error:
-            return Failed(describe_failure(error))
-        except UnknownKind as error:
-            log.warning("unknown kind parked", queue=held.job.queue, job=held.job.id.job_id, error=str(error))
-            return classify_error(error)
+        except Exception as error:
+            return self._refuse(held.job, error)
         job = Job(held.job, payload, self._store, self._broker)
         outcome = await self._call(spec, job, [held], lambda: job.transaction_state)
         if isinstance(outcome, Returned):
@@ -144,8 +144,8 @@ class Executor:
                 continue
             try:
                 jobs.append(Job(held.job, self._resolve(held.job)[1], self._store, self._broker))
-            except (ValidationError, UnknownKind) as error:
-                outcomes[held.job.id.job_id] = classify_error(error)
+            except Exception as error:
+                outcomes[held.job.id.job_id] = self._refuse(held.job, error)
         claimed = [held for held in unit if held.job.id.job_id not in outcomes]
         outcomes |= await self._run_jobs(spec, jobs, claimed) if jobs else {}
         return [outcomes[held.job.id.job_id] for held in unit]
