@@ -84,6 +84,7 @@ class Crew:
             self._tools.nudge(None)
 
     async def _compare_all(self) -> None:
+        await self._tools.store.close_unguarded_breakers()
         for queue in self._tools.registry.queues:
             if (await self._tools.reconciler.compare(queue.name)).returned:
                 self._tools.nudge(queue.name)

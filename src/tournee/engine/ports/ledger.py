@@ -235,6 +235,10 @@ class JobStore(ScheduleStore, Protocol):
 
     async def note_success(self, provider: str) -> str: ...
 
+    async def close_unguarded_breakers(self) -> Sequence[str]:
+        """Open breakers that guard no queue, and whose time has come: nothing would ever probe them."""
+        ...
+
     async def read_providers(self) -> Sequence[ProviderRow]: ...
 
     # --- operators

@@ -66,6 +66,10 @@ class BreakerStore:
             await connection.execute(SQL.write_provider, provider, BreakerState.CLOSED, 0, 0, 0, None, None)
             return BreakerState.CLOSED
 
+    async def close_unguarded_breakers(self) -> Sequence[str]:
+        """See the port."""
+        return [row["name"] for row in await self._session.fetch(SQL.close_unguarded_breakers)]
+
     async def read_providers(self) -> Sequence[ProviderRow]:
         """See the port."""
         return [to_provider(row) for row in await self._session.fetch(SQL.read_providers)]

@@ -6,7 +6,7 @@ left alone, and inside a transaction raises `LeaseLost` so that all of it rolls 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -20,7 +20,9 @@ from tournee.engine.postgres.session import AGEING, SQL, Session, columns
 
 MAX_MESSAGE = 4_000
 MAX_STACK = 16_000
-"""Characters kept of an attempt's error; a stack keeps its end, where the cause stands."""
+PARKED_ATTEMPTS = 10
+"""Characters kept of an attempt's error; a stack keeps its end, where the cause stands. Of attempts that met an outage
+the latest few are kept."""
 
 
 CANCELLED = Failure("Cancelled", "cancelled by an operator", "")
@@ -104,6 +106,7 @@ class ClaimStore:
             if outage is not None:
                 for job in (job for job in jobs if job.id.job_id in moved):
                     await record_attempt(connection, job.id.job_id, job.lease, outage, "parked")
+                await _trim_parked_attempts(connection, moved)
         return moved
 
     async def mark_alone(self, job: ClaimedJob) -> bool:
@@ -117,6 +120,10 @@ class ClaimStore:
             if row is not None and on_cancelled is not None:
                 await on_cancelled(transaction, to_dead(row, CANCELLED))
         return row is not None
+
+
+async def _trim_parked_attempts(connection: Connection, job_ids: Collection[JobId]) -> None:
+    await connection.execute(SQL.trim_parked_attempts, list(job_ids), PARKED_ATTEMPTS)
 
 
 async def record_attempt(connection: Connection, job_id: int, lease: int, failure: Failure, outcome: str) -> None:

@@ -44,6 +44,8 @@ TRIES = 6
 row back, which costs a repeated run and no attempt."""
 
 MINIMUM_SNOOZE = timedelta(milliseconds=1)
+MAXIMUM_SNOOZE = timedelta(days=366)
+"""A handler may put its job off as often as it likes, each time by no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Settler:
                 await self._park(job, outcome)
                 return Settled(held, False, RunOutcome.PARKED)
             case Snoozed(delay):
-                await self._store.put_off_jobs([job], max(delay, MINIMUM_SNOOZE), snoozed=True)
+                await self._store.put_off_jobs([job], min(max(delay, MINIMUM_SNOOZE), MAXIMUM_SNOOZE), snoozed=True)
                 return Settled(held, False, RunOutcome.SNOOZED)
             case Released(delay):
                 await self._store.put_off_jobs([job], delay)
