@@ -74,9 +74,13 @@ def _check_url(*schemes: str) -> AfterValidator:
 
 
 def _check_loopback(host: str) -> str:
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+    if not _is_loopback(host):
         raise ValueError("not a loopback address")
     return host
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 def _split_list(value: Any) -> Any:
@@ -140,6 +144,12 @@ class Settings(BaseSettings):
     web_port: Port = Field(8420, description=A_PORT)
     board_port: Port = Field(8421, description=A_PORT)
 
+    metrics_port: Port | None = Field(None, description=f"{A_PORT}; unset: metrics at the API only")
+    metrics_host: str = Field("127.0.0.1", pattern=r"^[0-9A-Za-z.:-]+$", description="an address of this machine")
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="at least 16 characters; unset: run/metrics.token in the home"
+    )
+
     smtp_url: Annotated[SecretStr, _check_url("smtp", "smtps")] | None = Field(
         None, description="smtp://user:password@host:port or smtps://…; unset: mail goes to the outbox in the home"
     )
@@ -150,6 +160,23 @@ class Settings(BaseSettings):
 
     discord_webhook_url: Annotated[SecretStr, _check_url("https", "http")] | None = Field(
         None, description="https://discord.com/api/webhooks/id/token; unset: no alerts to Discord"
+    )
+    console_url: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="http:// or https://, where links of alerts lead"
+    )
+    alert_errors: int = Field(10, ge=1, le=10_000, description="a number of errors from 1 to 10000")
+    alert_window_seconds: float = Field(300.0, ge=1, le=86400, description="seconds from 1 to 86400")
+    alert_cooldown_seconds: float = Field(900.0, ge=1, le=86400, description="seconds from 1 to 86400")
+    alert_quiet_start_seconds: float = Field(10.0, ge=0, le=600, description="seconds from 0 to 600")
+    alert_client_statuses: Annotated[
+        tuple[Annotated[int, Field(ge=400, le=499)], ...], NoDecode, BeforeValidator(_split_list)
+    ] = Field((), description="statuses from 400 to 499, separated by commas")
+    alert_rate_limits: int = Field(0, ge=0, le=10_000, description="a number of 429s from 1 to 10000; 0: not watched")
+    alert_dead_letters: int = Field(100, ge=1, le=1_000_000, description="a number of dead letters from 1 to 1000000")
+    alert_disk_free_percent: float = Field(10.0, ge=0.1, le=50, description="percent from 0.1 to 50")
+    alert_stores: Literal["auto", "yes", "no"] = Field("auto", description="auto, yes or no")
+    critical_queues: Annotated[tuple[Literal[QUEUES], ...], NoDecode, BeforeValidator(_split_list)] = Field(  # type: ignore[valid-type]
+        ("fetchEmails", "processMails"), description=f"queues, separated by commas: {', '.join(QUEUES)}"
     )
 
     concurrency: PerQueue = Field(DEFAULT_CONCURRENCY, description=PAIRS)
@@ -180,6 +207,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}LEASE_SECONDS: given {self.lease_seconds:g} with {PREFIX}HEARTBEAT_SECONDS "
                 f"{self.heartbeat_seconds:g}; allowed: at least four heartbeats"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_metrics_host(self) -> Settings:
+        if self.metrics_token is None and not _is_loopback(self.metrics_host):
+            raise ValueError(
+                f"{PREFIX}METRICS_HOST: given {self.metrics_host}; allowed: a loopback address, or any with "
+                f"{PREFIX}METRICS_TOKEN set"
             )
         return self
 

@@ -1,0 +1,52 @@
+"""The ASGI middleware that records what went wrong with a request. Pure ASGI: no task, no copy of a body.
+
+Keeps: responses and exceptions pass unchanged; an application behaves the same with it and without. One request is
+recorded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tournee.alerts.monitor import Monitor
+from tournee.alerts.rules import SERVER_ERROR
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class AlertMiddleware:
+    """`app.add_middleware(AlertMiddleware, monitor=monitor)` on any Starlette or FastAPI application; or around any
+    ASGI application.
+    """
+
+    def __init__(self, app: App, monitor: Monitor) -> None:
+        self._app = app
+        self._monitor = monitor
+        self._watched = monitor.watched_statuses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        failed = 0
+        watched = self._watched
+
+        async def send_watched(message: MutableMapping[str, Any]) -> None:
+            nonlocal failed
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if status >= SERVER_ERROR or status in watched:
+                    failed = status
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_watched)
+        except Exception as error:
+            self._monitor.record_exception(error, scope)
+            raise
+        if failed:
+            self._monitor.record_response(failed, scope)

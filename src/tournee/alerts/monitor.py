@@ -1,0 +1,259 @@
+"""Where errors are recorded, and where they become incidents.
+
+Keeps: `record_…`, `report` and `clear` may be called from any thread; they put a small tuple into a bounded queue,
+wait for nothing, raise nothing and do no I/O. Names, fingerprints and rules come later, in `digest`, which the alert
+thread alone calls. What the queue could not take is counted and still moves the windows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import IntEnum
+from typing import Any
+
+from tournee.alerts import conditions
+from tournee.alerts.conditions import CONDITIONS
+from tournee.alerts.fingerprints import make_fingerprint, name_error, name_place, name_route
+from tournee.alerts.incidents import Fault, Incident, IncidentBook, Moment
+from tournee.alerts.rules import TOO_MANY_REQUESTS, SlidingWindow
+from tournee.alerts.settings import AlertSettings
+from tournee.kit.clock import SYSTEM_CLOCK, Clock
+
+Scope = MutableMapping[str, Any]
+
+KEPT_EXCEPTIONS = 64
+"""So many exceptions may wait with their frames; of those beyond only the class is kept."""
+CONTROL_LIMIT = 1024
+MAX_WINDOWS = 100
+RECENT = 1_000
+"""So many of the latest errors are remembered, for what a message says of them."""
+UNAVAILABLE = 503
+FAULT = 500
+
+
+class _Kind(IntEnum):
+    RESPONSE = 0
+    PROVIDER = 1
+    RATE_LIMIT_IN = 2
+    RATE_LIMIT_OUT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorCounts:
+    """What was recorded since the start. `overflowed`: counted without details, because the queue was full."""
+
+    recorded: Mapping[str, int]
+    overflowed: int
+    suppressed: Mapping[str, int]
+    open_incidents: int
+
+
+class Monitor:
+    """One process's errors."""
+
+    def __init__(self, settings: AlertSettings, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._monotonic = clock.monotonic
+        self._queue: deque[tuple[Any, ...]] = deque()
+        self._limit = settings.queue_limit
+        self._lock = threading.Lock()
+        self._overflow: Counter[_Kind] = Counter()
+        self._control: deque[Callable[[], None]] = deque(maxlen=CONTROL_LIMIT)
+        self._recorded: Counter[str] = Counter()
+        self._overflowed = 0
+        self._window = SlidingWindow(settings.error_threshold, settings.window_seconds)
+        self._recent: deque[tuple[float, str, int]] = deque(maxlen=max(RECENT, settings.error_threshold))
+        self._limit_windows: dict[tuple[_Kind, str], SlidingWindow] = {}
+        self.on_suspicion: Callable[[], None] = lambda: None
+        """Called in `digest` for an error that a store which is down would explain."""
+        watched = {TOO_MANY_REQUESTS} if settings.watches_rate_limits else set()
+        self.watched_statuses = (settings.client_error_statuses - {TOO_MANY_REQUESTS}) | watched
+        """Which statuses below 500 are worth recording."""
+        self.book = IncidentBook(settings, self._now())
+
+    # --- from anywhere, at once
+
+    def record_response(self, status: int, scope: Scope) -> None:
+        """A request of this ASGI scope was answered with an error of this status."""
+        kind = _Kind.RATE_LIMIT_IN if status == TOO_MANY_REQUESTS else _Kind.RESPONSE
+        get = scope.get
+        request = (get("method"), get("route"), get("endpoint"), get("path", ""))
+        self._put((kind, self._monotonic(), status, None, request))
+
+    def record_exception(self, error: BaseException, scope: Scope) -> None:
+        """An exception left the application while it served a request of this ASGI scope."""
+        kept = error if len(self._queue) < KEPT_EXCEPTIONS else type(error)
+        get = scope.get
+        request = (get("method"), get("route"), get("endpoint"), get("path", ""))
+        self._put((_Kind.RESPONSE, self._monotonic(), FAULT, kept, request))
+
+    def record_provider_failure(
+        self, provider: str, error: BaseException | str = "", *, rate_limited: bool = False
+    ) -> None:
+        """A call to a provider failed after its client's own retries. `rate_limited`: it was refused with 429."""
+        kind = _Kind.RATE_LIMIT_OUT if rate_limited else _Kind.PROVIDER
+        self._put((kind, self._monotonic(), provider, error if isinstance(error, str) else type(error)))
+
+    def report(self, fault: Fault, *, ago: timedelta = timedelta(0), looked_at: float | None = None) -> None:
+        """A condition holds. `ago`: for so long already; `looked_at`: since that time of the monotonic clock."""
+        now = self._now()
+        began_at = looked_at if looked_at is not None else now.at - ago.total_seconds()
+        began = Moment(began_at, now.wall - timedelta(seconds=max(0.0, now.at - began_at)))
+
+        def note() -> None:
+            known = self.book.find(fault.condition.name, fault.key)
+            incident = self.book.note(fault, now)
+            if known is None:
+                incident.opened = began
+                if fault.condition.name in (conditions.DATABASE_DOWN, conditions.REDIS_DOWN):
+                    self._explain_recent(incident, now.at)
+
+        self._control.append(note)
+
+    def clear(self, condition: str, key: str = "", *, looked_at: float | None = None) -> None:
+        """A reported condition holds no longer, since that time of the monotonic clock."""
+        now = self._now()
+        began_at = looked_at if looked_at is not None else now.at
+        ended = Moment(began_at, now.wall - timedelta(seconds=max(0.0, now.at - began_at)))
+        self._control.append(lambda: self.book.end(condition, key, ended))
+
+    def _put(self, entry: tuple[Any, ...]) -> None:
+        if len(self._queue) < self._limit:
+            self._queue.append(entry)
+        else:
+            with self._lock:
+                self._overflow[entry[0]] += 1
+
+    # --- in the alert thread
+
+    def digest(self, limit: int = 50_000) -> int:
+        """Turn what was recorded into counts and incidents; answers how many entries it took."""
+        with self._lock:
+            overflow, self._overflow = self._overflow, Counter()
+        while self._control:
+            self._control.popleft()()
+        taken = 0
+        for _ in range(min(limit, len(self._queue))):
+            self._digest(self._queue.popleft())
+            taken += 1
+        for kind, count in overflow.items():
+            self._overflowed += count
+            self._digest_overflow(kind, count)
+        return taken
+
+    def snapshot(self) -> MonitorCounts:
+        """Counts since the start, for metrics. May be called from any thread."""
+        return MonitorCounts(
+            dict(self._recorded), self._overflowed, dict(self.book.suppressed), len(list(self.book.open))
+        )
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.monotonic(), self._clock.now())
+
+    def _when(self, at: float) -> Moment:
+        now = self._now()
+        return Moment(at, now.wall - timedelta(seconds=max(0.0, now.at - at)))
+
+    def _digest(self, entry: tuple[Any, ...]) -> None:
+        kind, at = entry[0], entry[1]
+        if kind == _Kind.RESPONSE:
+            self._digest_response(at, *entry[2:])
+        elif kind == _Kind.PROVIDER:
+            _, _, provider, error = entry
+            self._recorded["provider"] += 1
+            self._count_error(at, f"{provider} {name_error(error)}".strip())
+        elif kind == _Kind.RATE_LIMIT_IN:
+            self._recorded["rate_limited_in"] += 1
+            self._count_limit(_Kind.RATE_LIMIT_IN, at, name_route(*entry[4]))
+        else:
+            # That it limits us is no error of a call unless the call then failed, which it did.
+            self._recorded["provider"] += 1
+            self._count_error(at, f"{entry[2]} 429")
+            if self.settings.watches_rate_limits:
+                self._count_limit(_Kind.RATE_LIMIT_OUT, at, str(entry[2]))
+
+    def _digest_response(self, at: float, status: int, error: Any, request: tuple[Any, ...]) -> None:
+        self._recorded["request"] += 1
+        self.on_suspicion()
+        if self._is_explained(status, at):
+            return
+        name = name_route(*request)
+        label = name_error(error) if error is not None else str(status)
+        self._count_error(at, f"{name} {label}")
+        if self.settings.production and status == FAULT:
+            place = name_place(getattr(error, "__traceback__", None))
+            facts = {"error": name_error(error) if error is not None else "", "place": place}
+            key = make_fingerprint(name, label, place)
+            self.book.note(Fault(CONDITIONS[conditions.ERROR_500], key, name, facts), self._when(at))
+
+    def _explain_recent(self, incident: Incident, at: float) -> None:
+        """Errors from just before have found their explanation; a count for later begins anew."""
+        recent = (count for then, _, count in self._recent if at - then < self.settings.hold_seconds)
+        self.book.swallow(incident, sum(recent))
+        self._recent.clear()
+        self._window.clear()
+
+    def _is_explained(self, status: int, at: float, count: int = 1) -> bool:
+        """Whether a store that is down is the reason: the database's for every error, Redis' for "unavailable"."""
+        names = [conditions.DATABASE_DOWN, *([conditions.REDIS_DOWN] if status == UNAVAILABLE else [])]
+        explaining = self.book.explain(names, Moment(at, self._clock.now()))
+        if explaining is None:
+            return False
+        self.book.swallow(explaining, count)
+        return True
+
+    def _count_error(self, at: float, detail: str, count: int = 1) -> None:
+        fires = self._window.add(at, count)
+        self._recent.append((at, detail, count))
+        incident = self.book.find(conditions.API_ERRORS)
+        if incident is not None and not fires:
+            incident.add(count, detail)
+        elif fires:
+            new = incident is None
+            incident = self.book.note(
+                Fault(CONDITIONS[conditions.API_ERRORS], "", ""),
+                self._when(at),
+                0 if new else count,
+                "" if new else detail,
+            )
+            if new:
+                self._recall(incident, at)
+
+    def _recall(self, incident: Incident, at: float) -> None:
+        """What the window saw before it fired is part of the incident."""
+        recent = [seen for seen in self._recent if at - seen[0] < self._window.seconds]
+        for _, detail, count in recent:
+            incident.add(count, detail)
+        incident.opened = self._when(recent[0][0])
+
+    def _count_limit(self, kind: _Kind, at: float, subject: str, count: int = 1) -> None:
+        window = self._limit_windows.get((kind, subject))
+        if window is None:
+            if len(self._limit_windows) >= MAX_WINDOWS:
+                self._limit_windows.clear()
+            window = SlidingWindow(self.settings.rate_limit_threshold, self.settings.window_seconds)
+            self._limit_windows[kind, subject] = window
+        name = conditions.RATE_LIMITED_IN if kind == _Kind.RATE_LIMIT_IN else conditions.RATE_LIMITED_OUT
+        incident = self.book.find(name, subject)
+        if window.add(at, count):
+            threshold = count if incident is not None else max(count, self.settings.rate_limit_threshold)
+            self.book.note(Fault(CONDITIONS[name], subject, subject), self._when(at), threshold)
+        elif incident is not None:
+            incident.add(count)
+
+    def _digest_overflow(self, kind: _Kind, count: int) -> None:
+        """Errors of which nothing is known but that they happened."""
+        at = self._monotonic()
+        if kind == _Kind.RATE_LIMIT_IN:
+            self._recorded["rate_limited_in"] += count
+            self._count_limit(kind, at, "…", count)
+            return
+        self._recorded["request" if kind == _Kind.RESPONSE else "provider"] += count
+        if kind == _Kind.RESPONSE and self._is_explained(FAULT, at, count):
+            return
+        self._count_error(at, "…", count)

@@ -1,0 +1,176 @@
+"""Alerting of one process: a thread with a small event loop of its own.
+
+Lifecycle contract: `start` returns at once; `stop` lets what waits be sent within its time limit and returns when
+nothing of it runs any more; a process that ends without `stop` is not held up. In a thread of its own, because it
+must look and tell when the program's event loop hangs, is blocked, or is not there at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from tournee.alerts.dispatcher import Dispatcher
+from tournee.alerts.incidents import Moment
+from tournee.alerts.lane import LaneCounts
+from tournee.alerts.messages import compose_message
+from tournee.alerts.monitor import Monitor, MonitorCounts
+from tournee.alerts.ports import Channel
+from tournee.alerts.settings import AlertSettings
+from tournee.kit.clock import SYSTEM_CLOCK, Clock
+
+log = structlog.get_logger(__name__)
+
+STEP_SECONDS = 0.1
+STOP_SECONDS = 3.0
+
+
+class Watcher(Protocol):
+    """What looks at something for ever and reports it: see `detectors`."""
+
+    def nudge(self) -> None: ...
+
+    async def run(self, monitor: Monitor) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Makes the channels, in the alert thread; None: there is no such channel."""
+
+    discord: Callable[[], Channel] | None = None
+    mail: Callable[[], Channel] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCounts:
+    """What metrics show. `told`: tellings by condition; `channels`: what became of them."""
+
+    told: Mapping[str, int]
+    monitor: MonitorCounts
+    channels: Mapping[str, LaneCounts]
+
+
+class Alerts:
+    """One process's monitor with its thread. `watchers` are made in the thread, too."""
+
+    def __init__(
+        self,
+        settings: AlertSettings,
+        channels: Channels | None = None,
+        watchers: Callable[[], Sequence[Watcher]] = tuple,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.settings = settings
+        self.monitor = Monitor(settings, clock)
+        self._channels = channels or Channels()
+        self._make_watchers = watchers
+        self._clock = clock
+        self._dispatcher: Dispatcher | None = None
+        self._told: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run_thread, name="alerts", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End; see the module's contract. Blocks for at most a little more than `seconds`."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(seconds + 1.0)
+            self._thread = None
+
+    def snapshot(self) -> AlertCounts:
+        """Counts since the start. May be called from any thread."""
+        channels = self._dispatcher.snapshot() if self._dispatcher is not None else {}
+        return AlertCounts(dict(self._told), self.monitor.snapshot(), channels)
+
+    # --- one step, in the thread or in a test
+
+    def step(self) -> None:
+        """Digest what was recorded, tell what is to be told, send what may be sent. Call it in an event loop."""
+        dispatcher = self._open_dispatcher()
+        self.monitor.digest()
+        now = Moment(self._clock.monotonic(), self._clock.now())
+        for telling in self.monitor.book.tick(now):
+            message = compose_message(telling, self.settings, now.wall)
+            self._told[message.condition] = self._told.get(message.condition, 0) + 1
+            dispatcher.put(message)
+        dispatcher.step(now.at)
+
+    async def settle(self) -> None:
+        """Return when no sending is under way."""
+        await self._open_dispatcher().settle()
+
+    async def close(self) -> None:
+        """Close the channels; for whoever calls `step` itself."""
+        if self._dispatcher is not None:
+            await self._dispatcher.close()
+            self._dispatcher = None
+
+    def _open_dispatcher(self) -> Dispatcher:
+        if self._dispatcher is None:
+            discord, mail = self._channels.discord, self._channels.mail
+            self._dispatcher = Dispatcher(self.settings, discord and discord(), mail and mail())
+        return self._dispatcher
+
+    # --- the thread
+
+    def _run_thread(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except Exception:
+            log.exception("alerting ended")
+
+    async def _run(self) -> None:
+        watchers = self._make_watchers()
+
+        def nudge_all() -> None:
+            for watcher in watchers:
+                watcher.nudge()
+
+        self.monitor.on_suspicion = nudge_all
+        tasks = [asyncio.create_task(self._watch(watcher)) for watcher in watchers]
+        try:
+            while not self._stopping.is_set():
+                self._step_safely()
+                await asyncio.sleep(STEP_SECONDS)
+            await self._flush()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.close()
+
+    async def _watch(self, watcher: Watcher) -> None:
+        """A watcher that fails is logged and goes on."""
+        while True:
+            try:
+                await watcher.run(self.monitor)
+            except Exception:
+                log.exception("a watcher failed and goes on")
+            await asyncio.sleep(1.0)
+
+    def _step_safely(self) -> None:
+        try:
+            self.step()
+        except Exception:
+            log.exception("an alert could not be made")
+
+    async def _flush(self) -> None:
+        """What was just recorded is told, if the channels take it at once."""
+        until = asyncio.get_running_loop().time() + STOP_SECONDS
+        self._step_safely()
+        while not self._open_dispatcher().idle and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(STEP_SECONDS)
+            self._step_safely()

@@ -1,0 +1,1 @@
+"""Alerts at Discord, through a webhook of a channel."""
