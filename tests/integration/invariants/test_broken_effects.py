@@ -141,6 +141,37 @@ async def test_13_a_start_of_what_redis_alone_knows_is_reported(trial: Trial) ->
     await trial.run(13, drive, replaced(ClaimStore, "claim_jobs", claim_anything()))
 
 
+async def test_13_a_claim_of_what_runs_already_is_reported(trial: Trial) -> None:
+    """Taken out: the state in the claim. A hand in Redis put the entry of a running job back, as a board may."""
+
+    async def drive(scenario: Scenario) -> None:
+        fetched = asyncio.Event()
+
+        async def script(job: Job[Work]) -> None:
+            if job.claimed.lease == 1:
+                await fetched.wait()
+            await write_evidence(job)
+
+        scenario.script = script
+        await scenario.bench.start(queues=("work",))
+        await scenario.bench.enqueue_work(1)
+        await scenario.bench.wait_for_state("running")
+        [entry] = await scenario.bench.list_active()
+        await scenario.bench.redis.lpush("bull:work:wait", entry)
+        await scenario.bench.redis.zadd("bull:work:marker", {"0": 0})
+
+        async def taken() -> bool:
+            return not await scenario.bench.list_waiting()
+
+        await scenario.bench.wait_until(taken)
+        if scenario.broken:
+            await scenario.bench.wait_until(scenario.bench.is_at_rest)
+        fetched.set()
+        await scenario.bench.run_to_rest()
+
+    await trial.run(13, drive, without("claim_jobs", "j.state = 'queued' AND"))
+
+
 def claim_anything() -> Callable[..., Awaitable[Sequence[ClaimedJob]]]:
     """The sound claim, and then whatever else Redis handed out, made up after a job that was claimed before."""
     claim_jobs = ClaimStore.claim_jobs

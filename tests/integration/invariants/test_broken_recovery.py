@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
+from unittest.mock import AsyncMock
 
 from tests.support.engine import OPERATOR, Work
 from tests.support.invariants import read_clock
@@ -14,6 +17,7 @@ from tests.support.invariants.breaking import replaced, without
 from tests.support.invariants.scenario import Scenario, write_evidence
 from tests.support.invariants.trial import Trial
 from tournee.engine.client import Job, LeaseLost
+from tournee.engine.core.liveness import WorkerObserver
 from tournee.engine.maintenance.reconciler import Reconciler
 from tournee.engine.worker.gate import SuspectGate
 
@@ -104,6 +108,38 @@ async def test_9_an_innocent_that_dies_with_its_neighbour_is_reported(trial: Tri
         assert (await scenario.bench.show(0)).state == "dead"
 
     await trial.run(9, drive, replaced(SuspectGate, "alone", SuspectGate.together))
+
+
+async def test_9_a_job_that_is_charged_for_no_crash_is_reported(trial: Trial) -> None:
+    """Taken out: that a worker is dead only if its heartbeat stood still for a whole lease. The lease keeps what such a
+    rescuer breaks from being written twice, so that nothing else is broken.
+    """
+
+    async def drive(scenario: Scenario) -> None:
+        bench = scenario.bench
+        looks = count_calls(bench.engine.store, "read_workers")
+        bench.handlers.gate.clear()
+        await bench.start()
+        await bench.enqueue_work(1)
+        await bench.wait_for_state("running")
+        begun = looks()
+
+        async def looked() -> bool:
+            return (await bench.show()).state == "dead" if scenario.broken else looks() > begun + 5
+
+        await bench.wait_until(looked)
+        bench.handlers.gate.set()
+        await bench.run_to_rest()
+
+    await trial.run(9, drive, replaced(WorkerObserver, "observe", lambda _, beats, now: list(beats)))
+
+
+def count_calls(owner: Any, name: str) -> Callable[[], int]:
+    """How often a method was called since."""
+    method = getattr(owner, name)
+    counting = AsyncMock(side_effect=method)
+    setattr(owner, name, counting)
+    return lambda: counting.await_count
 
 
 async def test_11_jobs_that_stay_lost_after_a_flush_are_reported(trial: Trial) -> None:

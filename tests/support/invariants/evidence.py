@@ -97,7 +97,9 @@ class Change:
 
     @property
     def is_claim(self) -> bool:
-        return self.new_state == "running" and self.old_state != "running"
+        """A row that is claimed while it runs is one too, and a wrong one."""
+        moved = self.old_state != "running" or self.new_lease > self.old_lease
+        return self.new_state == "running" and moved
 
     @property
     def is_redrive(self) -> bool:
