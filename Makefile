@@ -12,10 +12,13 @@ PYTHONS ?=
 # What goes to pytest: make test ARGS="tests/unit -k lease".
 ARGS ?=
 ONCE ?=
+# How long `make chaos` runs, and the seed of its plan; without a seed it takes one and prints it.
+MINUTES ?= 10
+SEED ?=
 
 BIN := .venv/bin
 
-.PHONY: help setup demo test check format lock clean python
+.PHONY: help setup demo test chaos check format lock clean python
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -34,6 +37,10 @@ test: python ## set up and run the whole suite on each interpreter present
 	@$(PYTHON) .ci/board.py
 	@.ci/browser
 	@$(PYTHON) .ci/suite.py $(foreach p,$(PYTHONS),--python $(p)) -- $(ARGS)
+
+chaos: python ## the fault matrix on real processes and servers; MINUTES=10 SEED=7
+	@$(PYTHON) requirements/install.py dev
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --report .setup/chaos-report.json
 
 check: python ## lint, format, types, import contracts, house rules
 	@$(PYTHON) requirements/install.py dev

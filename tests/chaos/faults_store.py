@@ -1,0 +1,177 @@
+"""Faults of PostgreSQL, of the disk and of PostgreSQL's locks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+
+from tests.chaos.injecting import Broken, Injector, Missed, slip_in
+from tests.chaos.plan import PlannedFault
+from tests.chaos.process import LEASE_SECONDS
+from tests.chaos.stage import DISK_BYTES, Stage
+from tests.chaos.workload import Task
+
+FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+TRIES = 40
+
+
+def restart_during(statement: str) -> Injector:
+    """PostgreSQL dies while a statement, known by its first comment, is under way: a lock on the table holds it."""
+
+    async def inject(stage: Stage, fault: PlannedFault) -> str:
+        async with stage.connect() as locker:
+            await locker.execute("BEGIN; LOCK TABLE engine.jobs IN ACCESS EXCLUSIVE MODE")
+            seen = await _wait_for_statement(locker, statement)
+            await _restart(stage, gracefully=fault.first_variant)
+        if not seen:
+            raise Missed(f"no {statement} was under way")
+        return f"PostgreSQL {'restarted' if fault.first_variant else 'killed'} while {seen} waited"
+
+    return inject
+
+
+async def _wait_for_statement(connection: asyncpg.Connection[asyncpg.Record], statement: str) -> int:
+    for _ in range(TRIES):
+        if seen := await connection.fetchval(WAITING, f"%{statement}%"):
+            return int(seen)
+        await asyncio.sleep(0.05)
+    return 0
+
+
+async def _restart(stage: Stage, *, gracefully: bool) -> None:
+    if gracefully:
+        await stage.servers.postgresql.restart()
+    else:
+        await stage.servers.postgresql.kill()
+        await stage.servers.postgresql.start()
+
+
+async def go_away(stage: Stage, fault: PlannedFault) -> str:
+    """Longer than the lease, and nobody is dead: the same workers must be known before and after."""
+    for member in stage.members:
+        await member.wait_ready()
+    await asyncio.sleep(2 * LEASE_SECONDS)
+    before = await _read_workers(stage)
+    deaths = [member.deaths for member in stage.members]
+    if fault.first_variant:
+        await stage.servers.postgresql.stop()
+        await asyncio.sleep(LEASE_SECONDS + 2)
+        await stage.servers.postgresql.start()
+    else:
+        await _stand_still(stage, LEASE_SECONDS + 2)
+    await asyncio.sleep(2 * LEASE_SECONDS)
+    lost = before - await _read_workers(stage)
+    if lost and deaths == [member.deaths for member in stage.members]:
+        raise Broken(f"{len(lost)} workers were declared dead while PostgreSQL was away")
+    return f"PostgreSQL {'stopped' if fault.first_variant else 'stood still'} for longer than the lease"
+
+
+async def _stand_still(stage: Stage, seconds: float) -> None:
+    """The postmaster and all its children are stopped: connections hang, nothing is refused."""
+    pid = stage.servers.postgresql.pid
+    assert pid is not None
+    family = _list_family(pid)
+    for one in family:
+        _signal(one, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        for one in reversed(family):
+            _signal(one, signal.SIGCONT)
+
+
+def _list_family(pid: int) -> list[int]:
+    import psutil
+
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+async def _read_workers(stage: Stage) -> set[str]:
+    async with stage.connect() as connection:
+        return {str(row["id"]) for row in await connection.fetch("SELECT id FROM engine.workers")}
+
+
+async def cause_deadlocks(stage: Stage, fault: PlannedFault) -> str:
+    """Rows in flight locked one by one from the highest id down, against the engine's order, and handlers that lock
+    crosswise.
+    """
+    acts = ["cross", "across"] * 6
+    await slip_in(stage, [Task(key_text=f"cross-{fault.number}-{n}", act=act) for n, act in enumerate(acts)])
+    rounds = 0
+    async with stage.connect() as connection:
+        for _ in range(4):
+            with suppress(*FAULTS):
+                async with connection.transaction():
+                    await _lock_backwards(connection)
+            rounds += 1
+    return f"{rounds} rounds of locks against the order, 12 jobs that lock crosswise"
+
+
+async def _lock_backwards(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    await connection.execute("SET LOCAL lock_timeout = '2s'")
+    rows = await connection.fetch("SELECT job_id FROM engine.inflight ORDER BY job_id DESC LIMIT 40")
+    for row in rows:
+        await connection.execute("SELECT FROM engine.jobs WHERE id = $1 FOR UPDATE", row["job_id"])
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+
+
+async def keep_snapshot(stage: Stage, fault: PlannedFault) -> str:
+    async with stage.connect() as connection, connection.transaction(isolation="repeatable_read"):
+        before = await connection.fetchval("SELECT count(*) FROM engine.jobs")
+        await asyncio.sleep(6)
+        after = await connection.fetchval("SELECT count(*) FROM engine.jobs")
+    if before != after:
+        raise Broken("a snapshot changed")
+    return "a reader kept its snapshot for 6 s"
+
+
+async def fill_disk(stage: Stage, fault: PlannedFault) -> str:
+    """The disk shrinks to what is used, and grows again."""
+    for _ in range(TRIES):
+        try:
+            stage.resize_disk(shutil.disk_usage(stage.servers_home).used + 128 * 1024)
+            break
+        except OSError:
+            await asyncio.sleep(0.02)
+    else:
+        raise Missed("the disk was written too fast to be shrunk")
+    try:
+        await asyncio.sleep(4)
+    finally:
+        stage.resize_disk(DISK_BYTES)
+    with suppress(*FAULTS):
+        await _wait_for(lambda: _read_workers(stage))
+    return "the disk of both stores was full for 4 s"
+
+
+async def _wait_for(look: Callable[[], Awaitable[object]]) -> None:
+    for _ in range(100):
+        try:
+            await look()
+            return
+        except FAULTS:
+            await asyncio.sleep(0.1)
+
+
+INJECTORS: dict[str, Injector] = {
+    "postgresql-restart-in-claim": restart_during("The worker's claim"),
+    "postgresql-restart-in-completion": restart_during("Completion, in the transaction"),
+    "postgresql-restart-in-rescue": restart_during("Running rows that nobody works on"),
+    "postgresql-away": go_away,
+    "deadlock": cause_deadlocks,
+    "long-snapshot": keep_snapshot,
+    "disk-full": fill_disk,
+}

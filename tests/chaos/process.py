@@ -1,0 +1,231 @@
+"""The main program of every process in a chaos run: worker, maintenance or enqueuer, built as bootstrap builds them.
+
+Talks with the nemesis in JSON lines: commands on stdin, events on stdout; the log goes to stderr. Ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import tournee.engine.client
+from tests.chaos.clock import install_clock, skew_clock
+from tests.chaos.generator import Generator, GeneratorSettings
+from tests.chaos.points import Points, TrappedBroker, trap_store
+from tests.chaos.workload import CONCURRENCY, QUEUES, Handlers, build_registry, learn_novel
+from tests.support.invariants import Journal
+from tournee.bootstrap.logs import configure_logs
+from tournee.db.pool import UNAVAILABLE, Pool, PoolSettings, open_pool
+from tournee.engine.bullmq.settings import BrokerSettings
+from tournee.engine.client import Engine, EngineSettings, LedgerContended, LedgerUnavailable, QueueName, WorkerSettings
+from tournee.engine.core.breaker import BreakerPolicy
+
+LEASE_SECONDS = 3.0
+HEARTBEAT_SECONDS = 0.5
+LOCK_MS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """Who this process is. `generator` is for the enqueuer alone."""
+
+    name: str
+    role: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    folder: str
+    knows_novel: bool = False
+    generator: GeneratorSettings | None = None
+
+    @classmethod
+    def read(cls, text: str) -> ProcessSettings:
+        """From the first line of stdin, so that passwords are in no argument list."""
+        data = json.loads(text)
+        generator = data.pop("generator")
+        return cls(**data, generator=GeneratorSettings(**generator) if generator else None)
+
+
+def tell(event: dict[str, Any]) -> None:
+    """One event for the nemesis."""
+    os.write(1, (json.dumps(event) + "\n").encode())
+
+
+class ChaosProcess:
+    """One process, wired and listening for commands."""
+
+    def __init__(self, settings: ProcessSettings, pool: Pool) -> None:
+        folder = Path(settings.folder)
+        self._settings = settings
+        self._pool = pool
+        self.points = Points(tell)
+        self.broker = TrappedBroker(
+            BrokerSettings(
+                settings.redis_url,
+                worker_name=settings.name,
+                lock_duration_ms=LOCK_MS,
+                work_queues=tuple(QueueName(name) for name in QUEUES),
+            )
+        )
+        self.broker.points = self.points
+        # The engine makes its own store: it is told which class to make, here and nowhere else.
+        setattr(tournee.engine.client, "PostgresJobStore", trap_store(self.points))  # noqa: B010
+        self._handlers = Handlers(Journal(folder / "journal"), self.points, folder)
+        self._registry = build_registry(self._handlers)
+        if settings.knows_novel:
+            learn_novel(self._registry, self._handlers)
+        engine_settings = EngineSettings(
+            lease_seconds=LEASE_SECONDS,
+            leftovers_seconds=15.0,
+            breakers=BreakerPolicy(base=timedelta(seconds=1), cap=timedelta(seconds=4)),
+            maintains=settings.role != "enqueuer",
+        )
+        self.engine = Engine(pool, self.broker, self._registry, engine_settings)
+        self._generator: Generator | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`."""
+        await until_the_ledger_answers(self.engine.start)
+        worker = None
+        if self._settings.role == "worker":
+            worker = self.engine.build_worker(
+                WorkerSettings(
+                    CONCURRENCY,
+                    name=self._settings.name,
+                    heartbeat_seconds=HEARTBEAT_SECONDS,
+                    lock_duration_ms=LOCK_MS,
+                    grace_seconds=3.0,
+                )
+            )
+            await until_the_ledger_answers(worker.start)
+        if self._settings.generator is not None:
+            self._start_generator(self._settings.generator)
+        tell({"event": "ready", "holder": str(self.engine._holder)})
+        await stop.wait()
+        if worker is not None:
+            await worker.stop()
+        await self.engine.stop()
+
+    def _start_generator(self, settings: GeneratorSettings) -> None:
+        folder = Path(self._settings.folder)
+        self._generator = Generator(self.engine, Journal(folder / "journal"), settings, folder / "progress", tell)
+        self._keep(asyncio.create_task(self._generator.run()))
+
+    def obey(self, command: dict[str, Any]) -> None:
+        """One command of the nemesis."""
+        match command["do"]:
+            case "arm":
+                self.points.arm(command["point"], freezes=command["freezes"])
+            case "disarm":
+                self.points.disarm()
+            case "block":
+                time.sleep(command["seconds"])
+            case "skew":
+                skew_clock(command["seconds"])
+            case "learn":
+                learn_novel(self._registry, self._handlers)
+            case "usurp":
+                self.points.usurps = command["on"]
+            case "take-pool":
+                self._keep(asyncio.create_task(self._take_pool(command["seconds"])))
+            case "pause" if self._generator is not None:
+                self._generator.going.clear()
+            case "resume" if self._generator is not None:
+                self._generator.going.set()
+
+    async def _take_pool(self, seconds: float) -> None:
+        async with AsyncExitStack() as stack:
+            with suppress(*UNAVAILABLE):
+                for _ in range(self._pool.get_max_size()):
+                    await stack.enter_async_context(self._pool.acquire(timeout=2.0))
+            tell({"event": "reached", "point": "pool-taken"})
+            await asyncio.sleep(seconds)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def until_the_ledger_answers(start: Any) -> None:
+    """A process that starts while PostgreSQL is down waits for it."""
+    while True:
+        try:
+            await start()
+            return
+        except (LedgerUnavailable, LedgerContended):
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def open_pool_when_there(database_url: str) -> AsyncIterator[Pool]:
+    """The pool that bootstrap would open for this lease."""
+    settings = PoolSettings(
+        database_url,
+        min_size=1,
+        max_size=16,
+        lock_timeout_seconds=LEASE_SECONDS * 0.6,
+        idle_in_transaction_timeout_seconds=LEASE_SECONDS * 0.8,
+        tcp_user_timeout_seconds=LEASE_SECONDS * 0.8,
+        application_name="chaos",
+    )
+    pool = await _open_when_there(settings)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
+
+
+async def _open_when_there(settings: PoolSettings) -> Pool:
+    while True:
+        try:
+            return await open_pool(settings)
+        except UNAVAILABLE:
+            await asyncio.sleep(0.2)
+
+
+async def run_process() -> None:
+    """Until SIGTERM, or until the nemesis is gone."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    settings = ProcessSettings.read((await reader.readline()).decode())
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    async with open_pool_when_there(settings.database_url) as pool:
+        process = ChaosProcess(settings, pool)
+        install_clock()
+
+        async def listen() -> None:
+            while line := await reader.readline():
+                process.obey(json.loads(line))
+            os._exit(0)
+
+        listener = asyncio.create_task(listen())
+        await process.run(stop)
+        listener.cancel()
+        await process.broker.close()
+
+
+def main() -> None:
+    """Log on stderr; then serve."""
+    configure_logs()
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(run_process())
+    else:
+        uvloop.run(run_process())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""One chaos run from beginning to end: stage, load and nemesis, calm, drain, verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tests.chaos.checker import judge, wait_until_drained
+from tests.chaos.generator import GeneratorSettings
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.plan import make_plan
+from tests.chaos.recovery import measure_recovery, read_progress
+from tests.chaos.report import Report
+from tests.chaos.stage import WORKERS, Stage, open_stage, start_fleet
+
+LOAD_SHARE = 0.97
+"""Of the run's time over which jobs are enqueued."""
+JOBS_PER_MINUTE = 10_000
+SHARE_OF_FOLLOW_UPS = 0.09
+"""So many jobs of a hundred are enqueued by other jobs: the enqueuer makes the rest."""
+LOOK_SECONDS = 15.0
+PULSE = """
+SELECT (SELECT count(*) FROM engine.ready), (SELECT count(*) FROM engine.inflight), (SELECT count(*) FROM engine.dead),
+       (SELECT count(*) FROM engine.workers)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One run. `jobs` None: in proportion to its length. `only`: just these kinds of faults."""
+
+    seed: int
+    minutes: float
+    jobs: int | None = None
+    only: Sequence[str] = ()
+    keep_logs: str | None = None
+    """A folder into which the processes' logs are copied."""
+
+    @property
+    def wanted_jobs(self) -> int:
+        return self.jobs if self.jobs is not None else int(JOBS_PER_MINUTE * self.minutes)
+
+
+async def run_chaos(settings: RunSettings, say: Callable[[str], None]) -> Report:
+    """Everything; the servers and processes are gone when it returns."""
+    plan = make_plan(settings.seed, settings.minutes, WORKERS, settings.only)
+    load = GeneratorSettings(settings.seed, settings.wanted_jobs, 0.0, settings.minutes * 60 * LOAD_SHARE)
+    async with open_stage(load) as stage:
+        began_at = time.time() + 3.0
+        for enqueuer in stage.enqueuers:
+            enqueuer.settings = replace(enqueuer.settings, generator=replace(load, began_at=began_at))
+        await start_fleet(stage)
+        say(f"seed {settings.seed}: {len(plan)} faults planned, {settings.wanted_jobs} jobs")
+        nemesis = Nemesis(stage, plan, began_at, say)
+        pulse = asyncio.create_task(_tell_pulse(stage, began_at, say))
+        try:
+            await nemesis.run()
+            await asyncio.sleep(max(0.0, began_at + settings.minutes * 60 - time.time()))
+            stage.calm()
+            say("the faults have stopped")
+            drained = await wait_until_drained(stage)
+        finally:
+            pulse.cancel()
+            _keep_logs(stage, settings.keep_logs)
+        async with stage.open_pool() as pool:
+            verdict = await judge(stage, pool, drained)
+            queues = await read_progress(pool)
+        recovery = {entry.fault.number: measure_recovery(entry, queues) for entry in nemesis.history}
+        faults = sorted(nemesis.history, key=lambda entry: entry.fault.number)
+        return Report(
+            settings.seed, settings.minutes, verdict, faults, recovery, settings.wanted_jobs, dict(stage.refusals)
+        )
+
+
+async def _tell_pulse(stage: Stage, began_at: float, say: Callable[[str], None]) -> None:
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        at = time.time() - began_at
+        try:
+            async with stage.connect() as connection:
+                pending, flying, dead, workers = await connection.fetchrow(PULSE)  # type: ignore[misc]
+        except Exception as error:
+            say(f"{at:6.1f} s  · no answer: {type(error).__name__}")
+            continue
+        say(f"{at:6.1f} s  · {pending} pending, {flying} in flight, {dead} dead, {workers} workers")
+
+
+def _keep_logs(stage: Stage, folder: str | None) -> None:
+    if folder is None:
+        return
+    from pathlib import Path
+    from shutil import copy
+
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for log in [*stage.folder.glob("*.log"), *(stage.servers_home / "logs").glob("*.log"), stage.folder / "journal"]:
+        copy(log, target)
