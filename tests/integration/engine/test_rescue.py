@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.integration.engine.conftest import OpenBench
 from tests.support.engine import QUICK_ENGINE, Bench, Work, write_effect
 from tournee.engine.client import Job, JobState, LedgerUnavailable
+from tournee.engine.maintenance.rescuer import Rescuer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -118,6 +119,21 @@ async def test_a_worker_that_stood_still_past_the_lease_writes_nothing_and_goes_
         # How often it is claimed anew depends on who looks first; what counts is that the old lease is over.
         assert row.lease > 1
         assert (row.attempt, row.suspect) == (0, True)
+
+
+async def test_a_process_that_comes_to_lead_rescues_at_once_by_what_it_saw_before(bench: Bench) -> None:
+    watcher = Rescuer(bench.engine.store, QUICK_ENGINE.lease_seconds, lambda _kind: None)
+    await bench.enqueue(Work(n=0, note="hang"))
+    async with worker_process(bench) as process:
+        await bench.wait_for_state("running")
+        process.kill()
+        await process.wait()
+    for _ in range(5):
+        rescued = await watcher.rescue(leads=False)
+        assert (list(rescued.returned), (await bench.show()).state) == ([], JobState.RUNNING)
+        await asyncio.sleep(QUICK_ENGINE.lease_seconds / 4)
+
+    assert len((await watcher.rescue(leads=True)).returned) == 1
 
 
 async def test_a_job_that_kills_its_worker_twice_while_alone_is_dead_and_its_neighbours_are_unharmed(

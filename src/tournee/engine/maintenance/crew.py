@@ -1,7 +1,7 @@
 """The services that one process at a time plays: rescuer, reconciler, projection, leftovers, pruner, scheduler.
 
-Owns who runs what how often. Keeps that each runs only under its own lease row, and that a rescuer that lost it, or
-could not write, forgets what it saw.
+Owns who runs what how often. Keeps that each acts only under its own lease row, that every process watches the
+heartbeats whether it leads or not, and that a rescuer that could not write forgets what it saw.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ class Crew:
         self._settings = settings
         self._holder = holder
         self._rescuer = Rescuer(tools.store, settings.lease_seconds, tools.registry.find_death_hook, tools.observer)
+        # A short lead: the process that led may be the one whose jobs wait for their rescue.
+        lead_for = timedelta(seconds=3 * settings.look_seconds)
+        self._rescue_lead = Leadership(tools.store, "rescuer", holder, lead_for)
         pruner = Pruner(tools.store, settings.horizon)
         self.services = [
-            self._led("rescuer", self._rescue, settings.look_seconds),
+            Service("rescuer", self._rescue, settings.look_seconds),
             self._led("reconciler", self._compare_all, settings.compare_seconds),
             self._led("dead letters", tools.projection.project_changes, settings.project_seconds),
             self._led("leftovers", self._discard_leftovers, settings.leftovers_seconds),
@@ -66,20 +69,19 @@ class Crew:
         leadership = Leadership(self._tools.store, role, self._holder, duration)
 
         async def run_if_leader() -> None:
-            try:
-                leads = await leadership.take()
-            except (LedgerUnavailable, LedgerContended):
-                self._rescuer.forget()
-                raise
-            if leads:
+            if await leadership.take():
                 await run()
-            elif role == "rescuer":
-                self._rescuer.forget()
 
         return Service(role, run_if_leader, interval_seconds)
 
     async def _rescue(self) -> None:
-        rescued = await self._rescuer.rescue()
+        try:
+            # Taking the lead is also the write that must succeed for what this process sees to count.
+            leads = await self._rescue_lead.take()
+        except (LedgerUnavailable, LedgerContended):
+            self._rescuer.forget()
+            raise
+        rescued = await self._rescuer.rescue(leads=leads)
         if rescued.returned:
             self._tools.nudge(None)
 

@@ -36,17 +36,22 @@ class Rescuer:
         self._observer = WorkerObserver(lease_seconds, longest_gap_seconds=lease_seconds / 2)
 
     def forget(self) -> None:
-        """What was seen counts for nothing any more: leadership was lost, or a write of ours failed."""
+        """What was seen counts for nothing any more: a write of ours failed."""
         self._observer.forget()
 
-    async def rescue(self) -> Rescued:
-        """One look: rescue what the dead left, and forget them. Raises `LedgerUnavailable`."""
+    async def rescue(self, *, leads: bool = True) -> Rescued:
+        """One look: rescue what the dead left, and forget them. Raises `LedgerUnavailable`.
+
+        A process that does not lead only looks, so that it knows who is dead when the leader died with them.
+        """
         try:
             workers = await self._store.read_workers()
             now = asyncio.get_running_loop().time()
             reported = [worker.id for worker in workers if worker.reported_dead]
             stale = self._observer.observe({w.id: w.beat for w in workers if not w.reported_dead}, now)
             dead = union(reported, stale)
+            if not leads:
+                return Rescued([], [])
             rescued = await self._rescue_all(dead)
         except (LedgerUnavailable, LedgerContended):
             self.forget()
