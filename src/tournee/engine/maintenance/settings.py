@@ -17,7 +17,7 @@ class EngineSettings:
     lease_seconds: float = 5.0
     look_seconds: float = 0.5
     """How often relay and rescuer look; the relay is also nudged by enqueues."""
-    compare_seconds: float = 3.0
+    compare_seconds: float = 2.0
     project_seconds: float = 2.0
     leftovers_seconds: float = 120.0
     prune_seconds: float = 60.0
