@@ -68,7 +68,7 @@ class ScheduleLedger:
             if row.paused or row.next_at > now:
                 return Fired()
             plan = plan_firing(schedule.cron, schedule.missed, row.next_at, now)
-            jobs = [_make_job(schedule, instant, now) for instant in plan.instants]
+            jobs = [make_job(schedule, instant, now) for instant in plan.instants]
             answers = await insert_jobs(connection, jobs)
             transaction.created.update((schedule.queue, schedule.kind) for answer in answers if answer.created)
             last = plan.instants[-1] if plan.instants else row.last_fired_at
@@ -128,7 +128,8 @@ async def _advance_schedule(connection: Connection, name: str, next_at: datetime
     await connection.execute(SQL.advance_schedule, name, next_at, last)
 
 
-def _make_job(schedule: Schedule, instant: datetime, now: datetime) -> NewJob:
+def make_job(schedule: Schedule, instant: datetime, now: datetime) -> NewJob:
+    """The job of one instant. Raises whatever `make_payload` raises, and `InvalidSchedule` for another kind of job."""
     firing = schedule.build_firing(instant, now)
     job = to_new_job(schedule.make_payload(firing))
     if (job.queue, job.kind) != (schedule.queue, schedule.kind):

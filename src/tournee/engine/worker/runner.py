@@ -21,6 +21,7 @@ from tournee.engine.worker.executor import Executor
 from tournee.engine.worker.fetcher import Fetcher, FetcherSettings
 from tournee.engine.worker.held import Held, HeldJobs, StopReason
 from tournee.engine.worker.settler import Settled
+from tournee.engine.worker.units import form_units
 
 log = structlog.get_logger(__name__)
 
@@ -169,29 +170,12 @@ class Runner:
 
     def _start_arrivals(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
-        for unit in self._form_units(arrivals):
+        for unit in form_units(arrivals, self._registry):
             task = asyncio.create_task(self._run_unit(unit))
             for held in unit:
                 held.task = task
             self._units.add(task)
             task.add_done_callback(self._units.discard)
-
-    def _form_units(self, arrivals: Sequence[Held]) -> list[list[Held]]:
-        units: list[list[Held]] = []
-        open_batches: dict[str, list[Held]] = {}
-        for held in arrivals:
-            spec = self._registry.find(held.job.kind)
-            size = spec.batch if spec else 1
-            batch = open_batches.get(held.job.kind)
-            # A suspect must be alone, also within a batch.
-            if size <= 1 or held.job.suspect:
-                units.append([held])
-            elif batch is not None and len(batch) < size:
-                batch.append(held)
-            else:
-                open_batches[held.job.kind] = [held]
-                units.append(open_batches[held.job.kind])
-        return units
 
     async def _run_unit(self, unit: Sequence[Held]) -> None:
         try:
