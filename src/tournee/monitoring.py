@@ -23,6 +23,7 @@ from tournee.alerts.mails import write_subject, write_text
 from tournee.alerts.ports import Channel, Message, Refused, Unreachable
 from tournee.alerts.probes import DiskProbe, PostgresqlProbe, RedisProbe
 from tournee.alerts.service import Channels, Watcher
+from tournee.kit.clock import SYSTEM_CLOCK, Clock
 from tournee.settings import Settings, load_settings
 
 MAILS_AT_ONCE = 50
@@ -62,9 +63,10 @@ def mount_alerts(app: Application, settings: Settings | None = None, *, process:
     return alerts
 
 
-def build_alerts(settings: Settings, watch: Watch) -> Alerts:
+def build_alerts(settings: Settings, watch: Watch, clock: Clock = SYSTEM_CLOCK) -> Alerts:
     """One process's alerts, not started yet."""
-    return Alerts(read_alert_settings(settings, watch), _choose_channels(settings), _list_watchers(settings, watch))
+    channels, watchers = _choose_channels(settings), _list_watchers(settings, watch)
+    return Alerts(read_alert_settings(settings, watch), channels, watchers, clock)
 
 
 def read_alert_settings(settings: Settings, watch: Watch) -> AlertSettings:

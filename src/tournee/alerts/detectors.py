@@ -94,9 +94,9 @@ class Detector:
             return
         if self._rule.down:
             fault = Fault(self.condition, "", self._subject, {"error": reason or ""}, silent=not self._settings.tells)
-            monitor.report(fault, looked_at=self._rule.since)
+            monitor.report(fault, since=self._rule.since)
         else:
-            monitor.clear(self.condition.name, looked_at=self._rule.since)
+            monitor.clear(self.condition.name, since=self._rule.since)
 
     async def _find_fault(self) -> str | None:
         """The class of what went wrong; None: it answered."""

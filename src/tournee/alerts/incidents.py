@@ -117,6 +117,12 @@ class IncidentBook:
         if incident is not None:
             self._close(incident, now)
 
+    def drop(self, condition: str, key: str = "") -> None:
+        """Forget an open incident without a word."""
+        incident = self._open.get(f"{condition}:{key}")
+        if incident is not None:
+            self._remove(incident)
+
     def note_look(self, condition: str, looked_at: float, *, watched: bool = True) -> None:
         """Somebody who watches for this condition began to look then, and found that it does not hold.
 

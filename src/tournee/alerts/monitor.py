@@ -1,8 +1,8 @@
 """Where errors are recorded, and where they become incidents.
 
-Keeps: `record_…`, `report` and `clear` may be called from any thread; they put a small tuple into a bounded queue,
-wait for nothing, raise nothing and do no I/O. Names, fingerprints and rules come later, in `digest`, which the alert
-thread alone calls. What the queue could not take is counted and still moves the windows.
+Keeps: `record_…`, `report`, `clear` and `forget` may be called from any thread; they put something small into a bounded
+queue, wait for nothing, raise nothing and do no I/O. Names, fingerprints and rules come later, in `digest`, which the
+alert thread alone calls. What the queue could not take is counted and still moves the windows.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class _Kind(IntEnum):
     PROVIDER = 1
     RATE_LIMIT_IN = 2
     RATE_LIMIT_OUT = 3
+    REPORT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Monitor:
         self._limit = settings.queue_limit
         self._lock = threading.Lock()
         self._overflow: Counter[_Kind] = Counter()
-        self._control: deque[Callable[[], None]] = deque(maxlen=CONTROL_LIMIT)
+        self._control: deque[Callable[[], None]] = deque()
         self._recorded: Counter[str] = Counter()
         self._overflowed = 0
         self._window = SlidingWindow(settings.error_threshold, settings.window_seconds)
@@ -92,35 +93,38 @@ class Monitor:
         request = (get("method"), get("route"), get("endpoint"), get("path", ""))
         self._put((_Kind.RESPONSE, self._monotonic(), FAULT, kept, request))
 
-    def record_provider_failure(
-        self, provider: str, error: BaseException | str = "", *, rate_limited: bool = False
-    ) -> None:
-        """A call to a provider failed after its client's own retries. `rate_limited`: it was refused with 429."""
-        kind = _Kind.RATE_LIMIT_OUT if rate_limited else _Kind.PROVIDER
-        self._put((kind, self._monotonic(), provider, error if isinstance(error, str) else type(error)))
+    def record_provider_failure(self, provider: str, error: BaseException | str = "") -> None:
+        """A call to a provider failed after its client's own retries."""
+        self._put((_Kind.PROVIDER, self._monotonic(), provider, error if isinstance(error, str) else type(error)))
 
-    def report(self, fault: Fault, *, ago: timedelta = timedelta(0), looked_at: float | None = None) -> None:
-        """A condition holds. `ago`: for so long already; `looked_at`: since that time of the monotonic clock."""
+    def record_rate_limit(self, provider: str) -> None:
+        """A provider refused a call with 429, or named a time before which it wants none."""
+        if self.settings.watches_rate_limits:
+            self._put((_Kind.RATE_LIMIT_OUT, self._monotonic(), provider))
+
+    def report(self, fault: Fault, *, since: float | None = None, told: bool = False) -> None:
+        """A condition holds, `since` that time of the monotonic clock (None: now). `told`: another process has told of
+        it, so that only its end is news.
+        """
         now = self._now()
-        began_at = looked_at if looked_at is not None else now.at - ago.total_seconds()
-        began = Moment(began_at, now.wall - timedelta(seconds=max(0.0, now.at - began_at)))
+        began = now if since is None else self._when(since)
+        self._put_control(lambda: self._note_report(fault, now, began, told=told))
 
-        def note() -> None:
-            known = self.book.find(fault.condition.name, fault.key)
-            incident = self.book.note(fault, now)
-            if known is None:
-                incident.opened = began
-                if fault.condition.name in (conditions.DATABASE_DOWN, conditions.REDIS_DOWN):
-                    self._explain_recent(incident, now.at)
+    def clear(self, condition: str, key: str = "", *, since: float | None = None) -> None:
+        """A reported condition holds no longer, since that time of the monotonic clock (None: now)."""
+        ended = self._now() if since is None else self._when(since)
+        self._put_control(lambda: self.book.end(condition, key, ended))
 
-        self._control.append(note)
+    def forget(self, condition: str, key: str = "") -> None:
+        """Whether a reported condition holds is another process's matter from now on: its end is not told here."""
+        self._put_control(lambda: self.book.drop(condition, key))
 
-    def clear(self, condition: str, key: str = "", *, looked_at: float | None = None) -> None:
-        """A reported condition holds no longer, since that time of the monotonic clock."""
-        now = self._now()
-        began_at = looked_at if looked_at is not None else now.at
-        ended = Moment(began_at, now.wall - timedelta(seconds=max(0.0, now.at - began_at)))
-        self._control.append(lambda: self.book.end(condition, key, ended))
+    def _put_control(self, act: Callable[[], None]) -> None:
+        if len(self._control) < CONTROL_LIMIT:
+            self._control.append(act)
+        else:
+            with self._lock:
+                self._overflow[_Kind.REPORT] += 1
 
     def _put(self, entry: tuple[Any, ...]) -> None:
         if len(self._queue) < self._limit:
@@ -171,11 +175,8 @@ class Monitor:
             self._recorded["rate_limited_in"] += 1
             self._count_limit(_Kind.RATE_LIMIT_IN, at, name_route(*entry[4]))
         else:
-            # That it limits us is no error of a call unless the call then failed, which it did.
-            self._recorded["provider"] += 1
-            self._count_error(at, f"{entry[2]} 429")
-            if self.settings.watches_rate_limits:
-                self._count_limit(_Kind.RATE_LIMIT_OUT, at, str(entry[2]))
+            self._recorded["rate_limited_out"] += 1
+            self._count_limit(_Kind.RATE_LIMIT_OUT, at, str(entry[2]))
 
     def _digest_response(self, at: float, status: int, error: Any, request: tuple[Any, ...]) -> None:
         self._recorded["request"] += 1
@@ -190,6 +191,17 @@ class Monitor:
             facts = {"error": name_error(error) if error is not None else "", "place": place}
             key = make_fingerprint(name, label, place)
             self.book.note(Fault(CONDITIONS[conditions.ERROR_500], key, name, facts), self._when(at))
+
+    def _note_report(self, fault: Fault, now: Moment, began: Moment, *, told: bool) -> None:
+        known = self.book.find(fault.condition.name, fault.key)
+        incident = self.book.note(fault, now)
+        if known is not None:
+            return
+        incident.opened = began
+        if told:
+            incident.told_at, incident.told_count = now.at, incident.count
+        if fault.condition.name in (conditions.DATABASE_DOWN, conditions.REDIS_DOWN):
+            self._explain_recent(incident, now.at)
 
     def _explain_recent(self, incident: Incident, at: float) -> None:
         """Errors from just before have found their explanation; a count for later begins anew."""
@@ -249,8 +261,10 @@ class Monitor:
     def _digest_overflow(self, kind: _Kind, count: int) -> None:
         """Errors of which nothing is known but that they happened."""
         at = self._monotonic()
-        if kind == _Kind.RATE_LIMIT_IN:
-            self._recorded["rate_limited_in"] += count
+        if kind == _Kind.REPORT:
+            return
+        if kind in (_Kind.RATE_LIMIT_IN, _Kind.RATE_LIMIT_OUT):
+            self._recorded["rate_limited_in" if kind == _Kind.RATE_LIMIT_IN else "rate_limited_out"] += count
             self._count_limit(kind, at, "…", count)
             return
         self._recorded["request" if kind == _Kind.RESPONSE else "provider"] += count

@@ -73,6 +73,7 @@ class Alerts:
         self._dispatcher: Dispatcher | None = None
         self._told: dict[str, int] = {}
         self._stopping = threading.Event()
+        self._patience_seconds = STOP_SECONDS
         self._thread: threading.Thread | None = None
 
     # --- life
@@ -85,9 +86,10 @@ class Alerts:
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End; see the module's contract. Blocks for at most a little more than `seconds`."""
+        self._patience_seconds = seconds
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(seconds + 1.0)
+            self._thread.join(seconds + STEP_SECONDS + 1.0)
             self._thread = None
 
     def snapshot(self) -> AlertCounts:
@@ -169,7 +171,7 @@ class Alerts:
 
     async def _flush(self) -> None:
         """What was just recorded is told, if the channels take it at once."""
-        until = asyncio.get_running_loop().time() + STOP_SECONDS
+        until = asyncio.get_running_loop().time() + self._patience_seconds
         self._step_safely()
         while not self._open_dispatcher().idle and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(STEP_SECONDS)

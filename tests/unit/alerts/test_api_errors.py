@@ -215,7 +215,7 @@ async def test_repeated_429_alert_only_if_they_are_watched() -> None:
     assert bench.discord.said == []
     bench.fail_requests(1, "/search", status=429)
     for _ in range(5):
-        bench.alerts.monitor.record_provider_failure("mistral", rate_limited=True)
+        bench.alerts.monitor.record_rate_limit("mistral")
     await bench.step()
     assert sorted(bench.discord.said) == ["rate-limited-in opened", "rate-limited-out opened"]
     assert {message.title for message in bench.discord.told} == {
@@ -224,7 +224,7 @@ async def test_repeated_429_alert_only_if_they_are_watched() -> None:
     }
     unwatched = make_bench()
     for _ in range(9):
-        unwatched.alerts.monitor.record_provider_failure("mistral", rate_limited=True)
+        unwatched.alerts.monitor.record_rate_limit("mistral")
     await unwatched.step()
     assert unwatched.discord.said == []
     assert 429 not in unwatched.alerts.monitor.watched_statuses

@@ -17,10 +17,11 @@ MAX_ALL = 6000
 """Characters of all embeds of a message together: titles, descriptions, fields, footers."""
 MAX_TITLE = 256
 MAX_DESCRIPTION = 4096
+"""Title, description and footer at their largest leave room below `MAX_ALL`."""
 MAX_FIELDS = 25
 MAX_FIELD_NAME = 256
 MAX_FIELD_VALUE = 1024
-MAX_FOOTER = 2048
+MAX_FOOTER = 256
 MAX_URL = 2048
 INLINE = 40
 """Values up to this length stand side by side."""

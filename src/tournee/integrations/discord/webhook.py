@@ -112,5 +112,4 @@ _FILTER = _HideWebhooks()
 
 def hide_webhooks() -> None:
     """The HTTP client logs each request with its address; ours must not be seen there."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).addFilter(_FILTER)
+    logging.getLogger("httpx").addFilter(_FILTER)
