@@ -23,6 +23,6 @@ __all__ = ["examine_setup", "migrate", "open_stack", "run_api", "run_demo", "run
 
 async def migrate(settings: Settings) -> MigrationReport:
     """Bring the schema up to date."""
-    configure_logs(level=logging.WARNING)
+    configure_logs(settings, level=logging.WARNING)
     async with open_stores(settings, COMMAND) as stores:
         return await migrate_schema(stores)

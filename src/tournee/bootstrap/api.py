@@ -35,7 +35,7 @@ Announce = Callable[[Sequence[Address]], None]
 
 async def run_api(settings: Settings, *, announce: Announce, stop: asyncio.Event) -> None:
     """API, console and hooks only, until `stop` is set."""
-    configure_logs()
+    configure_logs(settings)
     await run_until(stop, _run_api(settings, announce))
 
 

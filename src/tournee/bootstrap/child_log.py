@@ -16,12 +16,13 @@ from typing import Any
 import structlog
 
 from tournee.embedded.log import ServerLog
+from tournee.kit.logs.pipeline import FILED_ALREADY
 
 log = structlog.get_logger(__name__)
 
 TOLD_LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
 LONGEST_LOOK_BYTES = 256 * 1024
-OURS_ALREADY = frozenset({"event", "level", "timestamp", "exception"})
+OURS_ALREADY = frozenset({"event", "level", "timestamp", "exception", "logger", "pid"})
 FINAL_WORDS = ("tournee: ", "FATAL: ")
 """How the one line begins with which a command, or what starts it, says why it ended."""
 
@@ -48,8 +49,8 @@ class ChildLog:
         for line in self._read_new():
             told = read_line(line)
             if told is not None:
-                level, event, fields = told
-                log.log(level, event, **{**fields, "process": self._name})
+                level, event, fields, filed = told
+                log.log(level, event, **{**fields, "process": self._name, FILED_ALREADY: filed})
 
     def trim(self) -> None:
         """Cut the file if it has grown too large."""
@@ -72,10 +73,12 @@ class ChildLog:
         return [line.decode("utf-8", "replace") for line in lines]
 
 
-def read_line(line: str) -> tuple[int, str, dict[str, Any]] | None:
-    """Level, event and fields of a line that the operator should see; None for any other line."""
+def read_line(line: str) -> tuple[int, str, dict[str, Any], bool] | None:
+    """Level, event and fields of a line that the operator should see, and whether the child has written it to the
+    shared file itself, as it does with all that it logs; None for any other line.
+    """
     if line.startswith(FINAL_WORDS):
-        return logging.ERROR, line.partition(": ")[2], {}
+        return logging.ERROR, line.partition(": ")[2], {}, False
     try:
         content = json.loads(line)
     except ValueError:
@@ -87,4 +90,4 @@ def read_line(line: str) -> tuple[int, str, dict[str, Any]] | None:
     if "exception" in content:
         last = (str(content["exception"]).strip().splitlines() or [""])[-1]
         fields.setdefault("error", last)
-    return level, str(content.get("event", "")), fields
+    return level, str(content.get("event", "")), fields, True

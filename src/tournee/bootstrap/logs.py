@@ -1,115 +1,116 @@
-"""Logging of one process, ours and that of the libraries we use.
+"""Logging of one process, ours and that of the libraries we use: which lines go where.
 
-Keeps: nothing but results on stdout; on a terminal a line is for a person, elsewhere it is one JSON object; a
-traceback goes into JSON and files, never onto a terminal, where its last line says enough. A terminal is told the same
-thing once in a while only, since an outage makes every service complain.
+Keeps: nothing but results on stdout; warnings and errors of all processes are in one `errors.log`; on a terminal a line
+is for a person, elsewhere it is one JSON object. The mechanism is `tournee.kit.logs`.
 """
 
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
 
 import structlog
-from structlog.types import EventDict, Processor
 
-MAX_FILE_BYTES = 8 * 1024 * 1024
-REPEAT_SECONDS = 10.0
+from tournee.kit.logs.entry import Entry
+from tournee.kit.logs.level import LEVELS, LevelWatch
+from tournee.kit.logs.pipeline import PIPELINE, LevelledLogger, NamedLogger, PipelineHandler
+from tournee.kit.logs.sink import Sink
+from tournee.kit.logs.terminal import TerminalForm
+from tournee.kit.logs.uncaught import capture_uncaught
+from tournee.kit.logs.writers import SharedFile, Stream, form_json
+from tournee.settings import Settings
+
+ERRORS_FILE = "errors.log"
+MIB = 1024 * 1024
+OWN_FILE_BYTES = 8 * MIB
 OURS = ("tournee", "tournee_sandbox")
 
-_SHARED: tuple[Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-)
-_installed: list[logging.Handler] = []
+_HANDLER = PipelineHandler()
+_NO_PROCESSORS: list[structlog.types.Processor] = []
+"""One list for all times: loggers hold on to it, and structlog's test tools listen by it."""
+_watching: list[LevelWatch] = []
 
 
-def configure_logs(*, level: int = logging.INFO, file: Path | None = None) -> None:
-    """Set this process's logging up, in place of what an earlier call did. stderr gets `level` and above; `file` gets
-    info and above, whatever stderr gets.
+def configure_logs(settings: Settings | None = None, *, level: int | None = None, file: Path | None = None) -> None:
+    """Set this process's logging up, in place of what an earlier call did.
+
+    stderr gets `level` (default: the setting's) and above; `errors.log` gets warnings and above; `file`, this process's
+    own, gets what the setting's level lets through. The level can be changed at run time (`tournee log-level`). Without
+    settings there is stderr only.
     """
+    configured = LEVELS[settings.log_level] if settings is not None else logging.INFO
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=_NO_PROCESSORS,
+        wrapper_class=LevelledLogger,
+        logger_factory=NamedLogger,
         cache_logger_on_first_use=True,
     )
-    root = logging.getLogger()
-    for handler in _installed:
-        root.removeHandler(handler)
-        handler.close()
-    _installed.clear()
-    _install(_StderrHandler(), level, terminal=sys.stderr.isatty())
+    _open_sinks(settings, configured if level is None else level, file)
+    _listen_to_libraries()
+    _apply_level(configured)
+    for watch in _watching:
+        watch.stop()
+    _watching.clear()
+    if settings is not None:
+        _watching.append(LevelWatch(find_level_file(settings.home), configured, _apply_level))
+        _watching[0].start()
+    capture_uncaught()
+
+
+def find_level_file(home: Path) -> Path:
+    """Where the level that is asked for at run time stands."""
+    return home / "run" / "log-level"
+
+
+def close_logs() -> None:
+    """Write what is queued, within a bound, and leave the process's logging alone."""
+    for watch in _watching:
+        watch.stop()
+    _watching.clear()
+    logging.getLogger().removeHandler(_HANDLER)
+    PIPELINE.close()
+
+
+def _open_sinks(settings: Settings | None, level: int, file: Path | None) -> None:
+    terminal = sys.stderr.isatty()
+    form = TerminalForm(colors=True) if terminal else form_json
+    # What is stderr at that moment: a progress bar replaces it by a stream that writes above itself.
+    console = Sink("stderr", Stream(lambda: sys.stderr, form).write, level)
+    if settings is None:
+        PIPELINE.open([console])
+        return
+    path = settings.logs / ERRORS_FILE
+
+    def tell(error: Exception) -> None:
+        words = getattr(error, "strerror", None) or repr(error)
+        fields = {
+            "event": "the log can't be written; lines are held and then dropped",
+            "log": str(path),
+            "error": words,
+        }
+        console.offer(Entry(time.time(), logging.WARNING, __name__, fields, {}))
+
+    shared = SharedFile(path, most_bytes=settings.log_file_mib * MIB, kept=settings.log_files_kept)
+    sinks = [console, Sink(ERRORS_FILE, shared.write, logging.WARNING, tell=tell)]
     if file is not None:
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        _install(logging.handlers.RotatingFileHandler(file, maxBytes=MAX_FILE_BYTES, backupCount=1), logging.INFO)
-        file.chmod(0o600)
-    root.setLevel(logging.WARNING)
+        own = SharedFile(file, most_bytes=OWN_FILE_BYTES, kept=1)
+        sinks.append(Sink(file.name, own.write))
+    PIPELINE.open(sinks, files=[ERRORS_FILE])
+
+
+def _listen_to_libraries() -> None:
+    root = logging.getLogger()
+    if _HANDLER not in root.handlers:
+        root.addHandler(_HANDLER)
+
+
+def _apply_level(level: int) -> None:
+    """Ours at this level; libraries tell warnings, and with `debug` what they call information."""
+    PIPELINE.level = level
+    logging.getLogger().setLevel(logging.INFO if level <= logging.DEBUG else max(level, logging.WARNING))
     for name in OURS:
-        logging.getLogger(name).setLevel(logging.INFO)
-
-
-def _install(handler: logging.Handler, level: int, *, terminal: bool = False) -> None:
-    handler.setLevel(level)
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if terminal:
-        handler.addFilter(RepeatFilter())
-        last += [shorten_error, structlog.dev.ConsoleRenderer(pad_event_to=0)]
-    else:
-        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=last, foreign_pre_chain=_SHARED))
-    logging.getLogger().addHandler(handler)
-    _installed.append(handler)
-
-
-class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what is stderr at that moment, which a progress bar replaces by a stream that writes above itself."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, value: TextIO) -> None:
-        raise AttributeError("it is always stderr")
-
-
-class RepeatFilter(logging.Filter):
-    """Lets the same event of the same part through once in `REPEAT_SECONDS`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """See `logging.Filter`."""
-        message = record.msg
-        event = str(message.get("event")) if isinstance(message, dict) else str(message)
-        now = time.monotonic()
-        self._told = {name: at for name, at in self._told.items() if now - at < REPEAT_SECONDS}
-        if event in self._told:
-            return False
-        self._told[event] = now
-        return True
-
-
-def shorten_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """An exception becomes its last line: the files have the rest."""
-    found = event.pop("exc_info", None)
-    event.pop("exception", None)
-    if isinstance(found, tuple):
-        found = found[1]
-    elif found is True:
-        found = sys.exc_info()[1]
-    if isinstance(found, BaseException):
-        event.setdefault("error", f"{type(found).__name__}: {found}")
-    return event
+        logging.getLogger(name).setLevel(level)
+    for name in ("httpx", "httpcore"):  # They tell whole addresses, query and all, for each request.
+        logging.getLogger(name).setLevel(logging.WARNING)

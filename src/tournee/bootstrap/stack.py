@@ -75,7 +75,7 @@ Watch = Callable[[Progress], None]
 @asynccontextmanager
 async def open_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[OpenStack]:
     """Join the running stack of the home, else start embedded servers for as long as this is open."""
-    configure_logs(level=logging.WARNING)
+    configure_logs(settings, level=logging.WARNING)
     async with join_stack(settings, migrate=migrate) as stack:
         yield stack
 

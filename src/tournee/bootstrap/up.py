@@ -86,7 +86,7 @@ async def _take_stores(settings: Settings, options: UpOptions, stack: AsyncExitS
     make_home(home, for_servers=settings.database_url is None)
     settings.logs.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     stack.enter_context(own_home(home))
-    configure_logs(level=logging.WARNING, file=settings.logs / f"{options.role}.log")
+    configure_logs(settings, level=logging.WARNING, file=settings.logs / f"{options.role}.log")
     given = find_stores(settings)
     if given is not None:
         return given

@@ -19,7 +19,7 @@ from tournee.settings import Settings
 
 async def run_worker(settings: Settings, *, queues: Mapping[str, int], announce: Announce, stop: asyncio.Event) -> None:
     """Workers for these queues, until `stop` is set."""
-    configure_logs()
+    configure_logs(settings)
     await run_until(stop, _run_worker(settings, queues, announce))
 
 

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from tournee.web.access import check_bind
 from tournee.web.app import close_streams
+from tournee.web.request_ids import RequestIds
 
 
 class _Uvicorn(uvicorn.Server):
@@ -39,7 +40,7 @@ class WebServer:
 
     def __init__(self, app: FastAPI, sock: socket.socket, grace_seconds: float = 3.0) -> None:
         config = uvicorn.Config(
-            app,
+            RequestIds(app),
             lifespan="on",
             # The start link holds the token, so requests are never written to a log.
             access_log=False,

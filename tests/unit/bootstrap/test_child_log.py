@@ -32,7 +32,7 @@ def test_warnings_are_told_under_the_childs_name_and_the_rest_stays_in_the_file(
     write(log, json.dumps({"level": "info", "event": "usual"}) + "\n" + WARNING + "a library's own words\n")
     with capture_logs() as told:
         log.tell_new()
-    assert told == [{"event": "odd", "log_level": "warning", "process": "worker 1"}]
+    assert told == [{"event": "odd", "log_level": "warning", "process": "worker 1", "filed_already": True}]
 
 
 def test_a_line_is_told_once_and_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_burst_is_read_from_its_end(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_traceback_is_told_by_its_last_line() -> None:
     line = json.dumps({"level": "error", "event": "failed", "exception": "Traceback\n  File\nValueError: odd"})
-    assert read_line(line) == (logging.ERROR, "failed", {"error": "ValueError: odd"})
+    assert read_line(line) == (logging.ERROR, "failed", {"error": "ValueError: odd"}, True)
 
 
 @pytest.mark.parametrize("line", ["", "Traceback (most recent call last):", "[]", "3", '{"level": "info"}', '{"a": 1}'])
@@ -75,4 +75,4 @@ def test_what_is_no_warning_is_not_told(line: str) -> None:
 
 
 def test_the_line_with_which_a_command_ends_is_an_error() -> None:
-    assert read_line("tournee: Redis is away: start it") == (logging.ERROR, "Redis is away: start it", {})
+    assert read_line("tournee: Redis is away: start it") == (logging.ERROR, "Redis is away: start it", {}, False)

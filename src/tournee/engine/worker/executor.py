@@ -36,6 +36,8 @@ from tournee.engine.worker.outcome import (
     describe_failure,
 )
 from tournee.engine.worker.settler import Settled, Settler
+from tournee.kit.logs.correlation import correlate
+from tournee.kit.trace import trace_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,10 @@ class Executor:
 
     async def execute(self, unit: Sequence[Held]) -> list[Settled]:
         """Run one unit to its end and write its outcomes; answers what BullMQ must be told. Never raises."""
+        with correlate(_describe(unit)):
+            return await self._execute(unit)
+
+    async def _execute(self, unit: Sequence[Held]) -> list[Settled]:
         for held in unit:
             held.started = True
         self._observer.note_started([held.job for held in unit])
@@ -244,6 +250,20 @@ class Executor:
                 return Released()
             case _:
                 assert_never(held.stop_reason)
+
+
+def _describe(unit: Sequence[Held]) -> dict[str, object]:
+    """What every line is marked with that is logged while these run."""
+    job = unit[0].job
+    if len(unit) > 1:
+        return {"queue": job.queue, "jobs": [held.job.id.job_id for held in unit]}
+    return {
+        "queue": job.queue,
+        "job": job.id.job_id,
+        "key": job.key,
+        "attempt": job.attempt_number,
+        "trace": trace_id_of(job.trace_context),
+    }
 
 
 def uncancel() -> None:

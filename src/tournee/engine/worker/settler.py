@@ -36,6 +36,7 @@ from tournee.engine.worker.outcome import (
     Unknown,
     describe_failure,
 )
+from tournee.kit.trace import trace_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -178,9 +179,11 @@ def _log_failure(job: ClaimedJob, failure: Failure, dead: DeadJob | None) -> Non
         queue=job.queue,
         job=job.id.job_id,
         key=job.key,
+        kind=job.kind,
         attempt=job.attempt_number,
         of=job.max_attempts,
         error_class=failure.error_class,
         error=failure.message[:500],
-        trace=job.trace_context,
+        stack=failure.stack,
+        trace=trace_id_of(job.trace_context),
     )
