@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -38,6 +38,9 @@ from tournee.pipeline.stages.registration import StagePorts, register_stages
 from tournee.settings import Settings
 from tournee_sandbox.faults import FaultyAnalyser, load_faults
 
+if TYPE_CHECKING:
+    from tournee.bootstrap.telemetry import Telemetry
+
 log = structlog.get_logger(__name__)
 
 MIB = 1024 * 1024
@@ -62,8 +65,12 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, stores: Stores, *, maintains: bool) -> AsyncIterator[Services]:
-    """Open everything; the engine is built and not started, Redis is not asked for. Raises `SetupError`."""
+async def open_services(
+    settings: Settings, stores: Stores, *, maintains: bool, telemetry: Telemetry | None = None
+) -> AsyncIterator[Services]:
+    """Open everything; the engine is built and not started, Redis is not asked for. `telemetry` None: nothing is
+    measured. Raises `SetupError`.
+    """
     async with AsyncExitStack() as stack:
         pool = await _open_pool(settings, stores)
         stack.push_async_callback(pool.close)
@@ -81,7 +88,8 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool) 
         index = EmbeddedIndex(pool)
         mailer = build_mailer(settings)
         stack.push_async_callback(mailer.close)
-        registry = _build_registry(settings, pool, cpu, index, mailer)
+        ports = _build_ports(settings, pool, cpu, index, mailer)
+        registry = _build_registry(settings, telemetry.wrap_ports(ports) if telemetry is not None else ports)
         engine = Engine(
             pool,
             broker,
@@ -92,7 +100,10 @@ async def open_services(settings: Settings, stores: Stores, *, maintains: bool) 
                 horizon=timedelta(days=settings.completed_kept_days),
                 maintains=maintains,
             ),
+            telemetry.observe_engine(registry) if telemetry is not None else (),
         )
+        if telemetry is not None:
+            telemetry.watch(pool, engine)
         if maintains:
             pruning = Service("raw mail", lambda: _prune(pool), PRUNE_SECONDS)
             pruning.start()
@@ -109,25 +120,26 @@ def _describe_cpu_pool(settings: Settings) -> CpuPoolConfig:
     return CpuPoolConfig(workers=settings.reader_processes, memory_bytes=memory_bytes, warm_up=warm_up)
 
 
-def _build_registry(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer) -> Registry:
+def _build_registry(settings: Settings, ports: StagePorts) -> Registry:
     registry = Registry()
-    register_stages(
-        registry,
-        StagePorts(
-            pool=pool,
-            sources={"import": ImportSource(pool)},
-            reader=LocalReader(cpu, settings.message_seconds),
-            outside=None,
-            embedded=_build_analyser(settings, cpu),
-            index=index,
-            mailer=mailer,
-            administrators=settings.admin_emails,
-            host=settings.mail_from.rpartition("@")[2],
-            raw_kept=timedelta(days=settings.raw_kept_days),
-        ),
-    )
+    register_stages(registry, ports)
     registry.set_max_attempts(settings.max_attempts)
     return registry
+
+
+def _build_ports(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer) -> StagePorts:
+    return StagePorts(
+        pool=pool,
+        sources={"import": ImportSource(pool)},
+        reader=LocalReader(cpu, settings.message_seconds),
+        outside=None,
+        embedded=_build_analyser(settings, cpu),
+        index=index,
+        mailer=mailer,
+        administrators=settings.admin_emails,
+        host=settings.mail_from.rpartition("@")[2],
+        raw_kept=timedelta(days=settings.raw_kept_days),
+    )
 
 
 def _build_analyser(settings: Settings, cpu: CpuPool) -> Analyser:

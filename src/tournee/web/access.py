@@ -8,6 +8,7 @@ guarded without doing anything.
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _OPEN_PATHS = frozenset({"/healthz", "/readyz", "/enter"})
 _STATIC_PREFIX = "/static/"
 _OPEN_PREFIXES = (_STATIC_PREFIX, "/language/")
 _HOOKS_PREFIX = "/hooks/"
+METRICS_PATH = "/metrics"
 
 
 def check_bind(host: str) -> None:
@@ -64,8 +66,11 @@ class Visitor:
 class AccessMiddleware:
     """Lets in whoever may come in, puts a `Visitor` into the request's state, adds the security headers."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, ports: Sequence[int]) -> None:
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, ports: Sequence[int], metrics_token: str | None = None
+    ) -> None:
         self._app = app
+        self._metrics_token = metrics_token
         self._sessions = sessions
         self._ports = frozenset(ports)
 
@@ -83,13 +88,20 @@ class AccessMiddleware:
             return
         host, port = _split_host(headers.get("host", ""))
         refusal = self._check_host(host, port)
-        if refusal is None and not _is_open(path):
+        if refusal is None and not _is_open(path) and not self._may_scrape(path, headers):
             refusal, receive = await self._check_visitor(scope, headers, port, receive)
         if refusal is not None:
             response: Response = refuse(Request(scope), refusal)
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _may_scrape(self, path: str, headers: Headers) -> bool:
+        """A token of its own, so that whoever scrapes can do nothing else."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if path != METRICS_PATH or self._metrics_token is None or scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given.strip().encode(), self._metrics_token.encode())
 
     def _check_host(self, host: str, port: int | None) -> Refusal | None:
         if host in LOOPBACK_NAMES and (port or 80) in self._ports:

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from tournee.web import board, state
+from tournee.web import board, metrics, state
 from tournee.web.access import AccessMiddleware
 from tournee.web.api import routes as api_routes
 from tournee.web.console import actions, demo, entrance, live, pages
@@ -59,9 +59,17 @@ def create_app(services: WebServices) -> FastAPI:
             recovery=recovery,
         ),
     )
-    app.add_middleware(AccessMiddleware, sessions=sessions, ports=services.ports)
+    app.add_middleware(AccessMiddleware, sessions=sessions, ports=services.ports, metrics_token=services.metrics_token)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for router in (api_routes.health, api_routes.router, entrance.router, live.router, pages.router, actions.router):
+    for router in (
+        api_routes.health,
+        metrics.router,
+        api_routes.router,
+        entrance.router,
+        live.router,
+        pages.router,
+        actions.router,
+    ):
         app.include_router(router)
     if recovery is not None:
         app.include_router(demo.router)

@@ -158,6 +158,14 @@ class BoardDoor(Protocol):
     def read_state(self) -> BoardState: ...
 
 
+class MetricsDoor(Protocol):
+    """Kept by `tournee.telemetry.exposition.Exposition`."""
+
+    async def render(self, accept: str) -> tuple[bytes, str]:
+        """The metrics and their content type. Waits a bounded time for stores; never raises for an outage."""
+        ...
+
+
 class BoardOff:
     """No board is wanted in this process."""
 
@@ -180,6 +188,9 @@ class WebServices:
     """The demo only: FLUSHALL and a restart. Where it is None neither button nor route exists."""
     hooks: APIRouter | None = None
     """What the outside calls (Gmail push): mounted under /hooks, guarded by its own signatures alone."""
+    metrics: MetricsDoor | None = None
+    metrics_token: str | None = field(default=None, repr=False)
+    """Opens /metrics and nothing else; the console's token opens it as well."""
     language: str | None = None
     """`en` or `fr` for everybody; None: the reader's own."""
     version: str = "0.1.0"

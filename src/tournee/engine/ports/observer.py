@@ -45,7 +45,7 @@ class Observer:
         return jobs
 
     def note_inserted(self, jobs: Sequence[NewJob], answers: Sequence[Enqueued]) -> None:
-        """The statement has answered; the transaction may still roll back."""
+        """The statement has answered, or failed (no answers); the transaction may still roll back."""
 
     def note_enqueued(self, counts: Mapping[tuple[QueueName, str], int]) -> None:
         """A transaction that the engine opened has committed so many new jobs, by queue and kind."""

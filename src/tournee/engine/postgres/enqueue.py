@@ -72,8 +72,11 @@ class EnqueueTransaction:
             for payload, trace in zip(payloads, traces, strict=True)
         ]
         jobs = self._observer.stamp_jobs(jobs)
-        answers = await insert_jobs(self._connection, jobs)
-        self._observer.note_inserted(jobs, answers)
+        answers: list[Enqueued] = []
+        try:
+            answers = await insert_jobs(self._connection, jobs)
+        finally:
+            self._observer.note_inserted(jobs, answers)
         self.created.update((job.queue, job.kind) for job, answer in zip(jobs, answers, strict=True) if answer.created)
         return answers
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tournee.engine.client import DeadJob, Job, LeaseLost, Priority, ProviderUnavailable, Snooze, Transaction
-from tournee.kit.trace import new_traceparent
+from tournee.kit.trace import BeginTrace, begin_untraced
 from tournee.pipeline.core.mail.limits import MESSAGE_BYTES
 from tournee.pipeline.core.payloads import AnalyseNewsletter, SyncMailbox
 from tournee.pipeline.core.text import clean_text, clip
@@ -56,11 +56,16 @@ class FetchEmails:
     """Handler of `SyncMailbox`. `sources` by the mailbox's source; a mailbox of another source fails its job."""
 
     def __init__(
-        self, sources: Mapping[str, MailSource], reader: ContentReader, limits: FetchLimits | None = None
+        self,
+        sources: Mapping[str, MailSource],
+        reader: ContentReader,
+        limits: FetchLimits | None = None,
+        begin_trace: BeginTrace = begin_untraced,
     ) -> None:
         self._sources = sources
         self._reader = reader
         self._limits = limits or FetchLimits()
+        self._begin_trace = begin_trace
 
     async def handle(self, job: Job[SyncMailbox]) -> None:
         """Take the mailbox, fetch and read a page, store it. Puts itself off while another job has the mailbox."""
@@ -110,6 +115,11 @@ class FetchEmails:
         return [task.result() for task in tasks]
 
     async def _read(self, message: FetchedMessage) -> NewMessage:
+        # A page holds many messages, and each has a way of its own from here on.
+        with self._begin_trace(SyncMailbox.queue_name) as trace_context:
+            return await self._read_traced(message, trace_context)
+
+    async def _read_traced(self, message: FetchedMessage, trace_context: str) -> NewMessage:
         limit = self._limits.message_bytes
         size = message.size if message.size is not None else len(message.raw)
         if max(size, len(message.raw)) > limit:
@@ -124,7 +134,7 @@ class FetchEmails:
             size=size,
             raw=await asyncio.to_thread(zlib.compress, message.raw[:limit]),
             received_at=message.received_at,
-            trace_context=new_traceparent(),
+            trace_context=trace_context,
             mail=mail,
         )
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from tournee.db.pool import Pool
 from tournee.engine.client import Registry, RetryPolicy
+from tournee.kit.trace import BeginTrace, begin_untraced
 from tournee.pipeline.core.payloads import (
     AnalyseNewsletter,
     IndexNewsletter,
@@ -42,6 +43,7 @@ class StagePorts:
     host: str
     raw_kept: timedelta = fetch_emails.RAW_KEPT
     retries: Mapping[str, RetryPolicy] = field(default_factory=dict)
+    begin_trace: BeginTrace = begin_untraced
 
 
 def register_stages(registry: Registry, ports: StagePorts) -> None:
@@ -63,7 +65,9 @@ def _retry(ports: StagePorts, queue: str) -> RetryPolicy:
 def _register_fetch(registry: Registry, ports: StagePorts) -> None:
     registry.add(
         SyncMailbox,
-        fetch_emails.FetchEmails(ports.sources, ports.reader, fetch_emails.FetchLimits(raw_kept=ports.raw_kept)).handle,
+        fetch_emails.FetchEmails(
+            ports.sources, ports.reader, fetch_emails.FetchLimits(raw_kept=ports.raw_kept), ports.begin_trace
+        ).handle,
         time_limit=timedelta(minutes=2),
         retry=_retry(ports, "fetchEmails"),
         on_dead=fetch_emails.on_dead,

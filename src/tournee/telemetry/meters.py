@@ -1,0 +1,93 @@
+"""The process's own meters: counters and histograms made from the catalogue, and figures read when asked for.
+
+Owns one registry of `prometheus_client`. Importing this imports that library, so only processes that serve do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from tournee.telemetry.catalogue import Kind, Metric
+
+Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily
+Sample: TypeAlias = tuple[Metric, tuple[str, ...], float]
+"""A metric, the values of its labels, and its figure."""
+Source: TypeAlias = Callable[[], Iterable[Sample]]
+"""Answers at once, from memory."""
+
+
+class Meters:
+    """What one process counts, and what it can say of itself at once."""
+
+    def __init__(self) -> None:
+        # When each series began is told by nobody's queries, and would double them.
+        disable_created_metrics()
+        self.registry = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self.registry)
+        self._sources = Sources()
+        self.registry.register(self._sources)
+
+    def count(self, metric: Metric) -> Counter:
+        """A counter of the catalogue; once per process."""
+        assert metric.kind is Kind.COUNTER
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def measure(self, metric: Metric) -> Histogram:
+        """A histogram of the catalogue; once per process."""
+        assert metric.kind is Kind.HISTOGRAM
+        return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets)
+
+    def add_source(self, source: Source) -> None:
+        """Figures that somebody else keeps; read with each scrape, in a thread."""
+        self._sources.add(source)
+
+    def add_counter(self, metric: Metric, read: Callable[[], float]) -> None:
+        """A counter without labels that somebody else keeps."""
+        self.add_source(lambda: [(metric, (), read())])
+
+
+class Sources(Collector):
+    """Asks every source when Prometheus asks; one that fails is left out."""
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = []
+
+    def add(self, source: Source) -> None:
+        self._sources.append(source)
+
+    def collect(self) -> Iterable[Family | HistogramMetricFamily]:
+        """See `prometheus_client`."""
+        samples: list[Sample] = []
+        for source in self._sources:
+            try:
+                samples += source()
+            except Exception:  # noqa: S112 - what is asked for still gets all the rest
+                continue
+        return make_families(samples)
+
+
+def make_families(samples: Iterable[Sample]) -> list[Family]:
+    """Samples as Prometheus' families, one of each metric."""
+    families: dict[str, Family] = {}
+    for metric, labels, figure in samples:
+        family = families.get(metric.name)
+        if family is None:
+            make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+            families[metric.name] = family = make(metric.name, metric.help, labels=metric.labels)
+        family.add_metric(labels, figure)
+    return list(families.values())
+
+
+def flag_states(metric: Metric, subject: str, states: Iterable[str], current: str) -> list[Sample]:
+    """One sample for each state: 1 for the one that is, 0 for the others."""
+    return [(metric, (subject, state), float(state == current)) for state in states]
+
+
+def spread(metric: Metric, figures: Mapping[str, float], *labels: str) -> list[Sample]:
+    """One sample for each entry, whose name is the last label."""
+    return [(metric, (*labels, name), figure) for name, figure in figures.items()]
