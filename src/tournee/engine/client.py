@@ -31,6 +31,7 @@ from tournee.engine.core.job import (
     QueueName,
     WorkerId,
 )
+from tournee.engine.core.limits import QueueLimits, Rate
 from tournee.engine.core.payload import Payload
 from tournee.engine.core.retry import RetryPolicy
 from tournee.engine.core.schedule import Firing, Missed, ScheduleRow
@@ -97,6 +98,8 @@ __all__ = [
     "Operator",
     "Payload",
     "Priority",
+    "QueueLimits",
+    "Rate",
     "ProviderRow",
     "ProviderUnavailable",
     "QueueName",
@@ -159,6 +162,7 @@ class Engine:
             self._fills[queue.name] = Service(
                 f"relay {queue.name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
             )
+            relay.wake = self._fills[queue.name].nudge
         self._services = [*self._fills.values(), *(self._hire_crew() if self.settings.maintains else [])]
         for service in self._services:
             service.start()
@@ -259,6 +263,7 @@ class Engine:
         for worker in self._workers:
             # Workers of other processes see it at their next heartbeat.
             worker.stop_jobs(running)
+        self.nudge()
         return states
 
     async def redrive(self, job_ids: Sequence[int], who: Operator) -> Sequence[DeadJob]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from tournee.engine.core.job import QueueName
+from tournee.engine.core.limits import NO_LIMITS, QueueLimits
 from tournee.engine.core.payload import Payload, to_new_job
 from tournee.engine.core.retry import RetryPolicy
 from tournee.engine.core.schedule import Cron, Firing, Missed, Schedule, check_name
@@ -62,10 +63,19 @@ class Registry:
         self._queues: dict[QueueName, QueueDeclaration] = {}
         self._schedules: dict[str, Schedule] = {}
 
-    def declare_queue(self, name: str, *, priority: str = "medium", provider: str | None = None) -> None:
-        """Name a queue, its priority (`high`, `medium`) and the provider whose breaker guards it."""
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        priority: str = "medium",
+        provider: str | None = None,
+        limits: QueueLimits = NO_LIMITS,
+    ) -> None:
+        """Name a queue, its priority (`high`, `medium`), the provider whose breaker guards it, and what limits it over
+        all processes. The ledger holds what is in force: the last declaration, whichever process made it.
+        """
         queue = QueueName(name)
-        self._queues[queue] = QueueDeclaration(queue, priority, provider)
+        self._queues[queue] = QueueDeclaration(queue, priority, provider, limits=limits)
 
     def set_max_attempts(self, numbers: Mapping[str, int]) -> None:
         """Attempts in all, by queue, for jobs enqueued from now on; goes before what payload types say."""

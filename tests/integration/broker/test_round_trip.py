@@ -53,9 +53,9 @@ async def test_a_large_payload_is_not_copied_to_redis(broker: BullmqBroker, serv
     }
 
 
-async def test_jobs_come_in_the_order_of_their_add_and_urgent_ones_first(broker: BullmqBroker) -> None:
+async def test_jobs_come_in_the_order_of_their_add_and_those_for_the_front_first(broker: BullmqBroker) -> None:
     await broker.add(QUEUE, [make_job(1), make_job(2), make_job(3, priority=Priority.BACKFILL)])
-    await broker.add(QUEUE, [make_job(4, priority=Priority.URGENT)])
+    await broker.add(QUEUE, [make_job(4, front=True)])
 
     fetched = await broker.exchange(QUEUE, [], 10, TOKEN)
 

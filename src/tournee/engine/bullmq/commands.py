@@ -52,8 +52,8 @@ class QueueCommands:
         }
 
     def add(self, entry: Entry) -> bytes:
-        """BullMQ's `addStandardJob`: to the back of the queue, or to the front if urgent."""
-        variant = (entry.max_attempts, entry.urgent)
+        """BullMQ's `addStandardJob`: to the back of the queue, or to its front."""
+        variant = (entry.max_attempts, entry.front)
         options = self._add_options.get(variant)
         if options is None:
             options = _keep(self._add_options, variant, _pack_add_options(*variant))
@@ -168,9 +168,9 @@ def _call(script: Script, keys: Sequence[str], *arguments: Argument) -> bytes:
     return pack("EVALSHA", script.sha, len(keys), *keys, *arguments)
 
 
-def _pack_add_options(max_attempts: int, urgent: bool) -> bytes:
+def _pack_add_options(max_attempts: int, front: bool) -> bytes:
     options: dict[str, object] = {"attempts": max_attempts}
-    if urgent:
+    if front:
         options["lifo"] = True
     return bytes(msgpack.packb(options))
 

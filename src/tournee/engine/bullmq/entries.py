@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tournee.engine.core.job import DeadJob, Dispatchable, Priority, QueueName
+from tournee.engine.core.job import DeadJob, Dispatchable, QueueName
 
 MAX_PAYLOAD_BYTES = 2 * 1024
 MAX_STACK_TRACES = 5
@@ -34,7 +34,7 @@ class Entry:
     data: bytes
     timestamp_ms: int
     max_attempts: int
-    urgent: bool = False
+    front: bool = False
     annotations: tuple[str | int, ...] = ()
 
 
@@ -52,7 +52,7 @@ def make_entry(job: Dispatchable) -> Entry:
         data=encode_bytes(data),
         timestamp_ms=to_milliseconds(job.created_at),
         max_attempts=job.max_attempts,
-        urgent=job.priority == Priority.URGENT,
+        front=job.front,
         annotations=annotations,
     )
 

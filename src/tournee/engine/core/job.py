@@ -122,6 +122,8 @@ class Dispatchable:
     trace_context: str | None
     earlier_errors: tuple[str, ...] = ()
     """Stack traces of earlier attempts, oldest first, for the board."""
+    front: bool = False
+    """It goes before what stands in Redis."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from tournee.engine.core.job import DeadJob, Dispatchable, DispatchId, JobId, JobState, QueueName, WorkerId
+from tournee.engine.core.limits import NO_LIMITS, QueueLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class QueueDeclaration:
     provider: str | None = None
     max_attempts: int | None = None
     """Attempts in all for new jobs of this queue; None: as their payload type says."""
+    limits: QueueLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,10 @@ class Gate:
     epoch: int
     concurrency: int
     consumed_per_second: float
+    concurrency_limit: int | None = None
+    """How many rows of the queue may be in flight, whatever its window."""
+    limited: bool = False
+    """Whether that or a limit per tenant holds rows back: then each settled job may make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class Room:
 
     limit: int
     urgent_reserve: int = 0
-    """How many urgent ones may stand beyond the limit."""
+    """How many may stand beyond the limit, at the front."""
     provider: str | None = None
     """A half-open breaker's limit is one for all queues of its provider: they are counted together."""
 
@@ -132,6 +138,10 @@ class Marked:
 
     jobs: Sequence[Dispatchable]
     wanted: int
+    busy: bool = False
+    """Another relay was filling this queue, or it was paused, or its breaker turned, since the relay looked."""
+    token_seconds: float | None = None
+    """In how long a rate lets something through again that it held back now; None: it held nothing back."""
 
 
 @dataclass(frozen=True, slots=True)

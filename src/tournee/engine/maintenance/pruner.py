@@ -1,6 +1,7 @@
 """The pruner: finished rows are kept for the idempotency horizon, then deleted in small batches.
 
 Walks the ledger by id, a little at each run, so that no index on state or time is needed and no run holds many locks.
+Token buckets that are full again go too.
 """
 
 from __future__ import annotations
@@ -34,4 +35,5 @@ class Pruner:
                 cursor = 0
                 break
         await self._store.write_cursor(CURSOR, cursor)
+        await self._store.prune_buckets()
         return deleted

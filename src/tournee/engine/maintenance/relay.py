@@ -6,8 +6,9 @@ what Redis did not take goes back. A relay that dies between mark and add leaves
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -15,12 +16,24 @@ from tournee.engine.core.breaker import BreakerState
 from tournee.engine.core.job import Dispatchable, QueueName
 from tournee.engine.maintenance.reconciler import Reconciler
 from tournee.engine.maintenance.settings import EngineSettings
-from tournee.engine.ports import NOBODY, Broker, Gate, JobStore, LedgerContended, LedgerUnavailable, Observer, Room
+from tournee.engine.ports import (
+    NOBODY,
+    Broker,
+    Gate,
+    JobStore,
+    LedgerContended,
+    LedgerUnavailable,
+    Marked,
+    Observer,
+    Room,
+)
 
 log = structlog.get_logger(__name__)
 
 ROUNDS = 8
 """How often one run fills again when a round brought less than was needed: a share of each tenant leaves rests."""
+AGAIN_SECONDS = 0.02
+"""How soon a limited queue is looked at again, at the soonest."""
 
 
 class Relay:
@@ -45,6 +58,10 @@ class Relay:
         self._limit = 0
         self._settled = 0
         self._may_lack = True
+        self._limited = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self.wake: Callable[[], None] = lambda: None
+        """Called when there is something to do that nothing nudges for: a token has come."""
 
     @property
     def limit(self) -> int:
@@ -53,10 +70,11 @@ class Relay:
 
     def note_settled(self, count: int) -> bool:
         """Count what this process has settled since the last fill; True when half of the window is gone and the ledger
-        may hold more.
+        may hold more. Where a limit holds rows back, each one that is settled may make room for the next, and so it is
+        in every process: the one that settled it tells its own relay, whichever relay filled the window.
         """
         self._settled += count
-        return self._may_lack and self._settled * 2 >= self._limit
+        return self._limited or (self._may_lack and self._settled * 2 >= self._limit)
 
     async def fill(self) -> int:
         """One run: see that Redis is the one we know, then dispatch what the window lacks. Answers how many."""
@@ -68,11 +86,13 @@ class Relay:
             await self._reconciler.recover(self.queue, depth.epoch)
         room = await self._find_room(gate)
         self._may_lack, self._limit = room is not None, room.limit if room else 0
+        self._limited = gate.limited and room is not None
         dispatched = 0
         for _ in range(ROUNDS if room else 0):
             assert room is not None
             marked = await self._store.mark_queued(self.queue, room)
             self._may_lack = len(marked.jobs) >= marked.wanted
+            self._set_alarm(marked)
             if not marked.jobs:
                 break
             await self._add(marked.jobs)
@@ -81,11 +101,23 @@ class Relay:
                 break
         return dispatched
 
+    def _set_alarm(self, marked: Marked) -> None:
+        """Look again when a token comes, or when another relay that looked too early has done."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        seconds = AGAIN_SECONDS if marked.busy and self._limited else marked.token_seconds
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(max(seconds, AGAIN_SECONDS), self.wake)
+
     async def _find_room(self, gate: Gate) -> Room | None:
         """How much may be in flight now; None: nothing may be dispatched."""
         if gate.paused:
             return None
         limit = self._window.limit(gate.concurrency, gate.consumed_per_second)
+        if gate.concurrency_limit is not None:
+            limit = min(limit, gate.concurrency_limit)
         match BreakerState(gate.breaker):
             case BreakerState.CLOSED:
                 ramp = self._breakers.ramp_limit(gate.closed_for_seconds)

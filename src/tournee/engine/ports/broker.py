@@ -41,7 +41,7 @@ class Broker(Protocol):
     async def close(self) -> None: ...
 
     async def add(self, queue: QueueName, jobs: Sequence[Dispatchable]) -> None:
-        """Add all in one pipeline, urgent ones to the front. A job of a repeated dispatch shows attempts made
+        """Add all in one pipeline, those marked `front` to the front. A job of a repeated dispatch shows attempts made
         and earlier stack traces. Raises if any of them is not known to be added; the caller then sets the rows back.
         """
         ...

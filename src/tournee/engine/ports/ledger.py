@@ -103,9 +103,13 @@ class JobStore(ScheduleStore, Protocol):
     async def read_gate(self, queue: QueueName) -> Gate: ...
 
     async def mark_queued(self, queue: QueueName, room: Room) -> Marked:
-        """Promote due rows and mark as many `queued` as there is room for, counted under the lock of the fill. Empty
-        also when another relay is filling this queue. Commits before it returns.
+        """Promote due rows and mark as many `queued` as there is room for and the queue's limits allow, counted under
+        the lock of the fill. Empty also when another relay is filling this queue. Commits before it returns.
         """
+        ...
+
+    async def prune_buckets(self) -> int:
+        """Remove token buckets that are full again; answers how many."""
         ...
 
     async def half_open_breaker(self, provider: str) -> None:

@@ -33,6 +33,7 @@ def to_dispatchable(row: Any, stacks: tuple[str, ...]) -> Dispatchable:
         created_at=row["created_at"],
         trace_context=row["trace_context"],
         earlier_errors=stacks,
+        front=row["front"],
     )
 
 

@@ -1,7 +1,9 @@
 -- What the relay must know of a queue before it fills it. $1 queue.
 -- Returns paused, provider, breaker, whether an open breaker's time has come, for how long one that was open is closed,
--- epoch, total concurrency and consumption of its live workers.
-SELECT q.paused, q.provider, q.epoch,
+-- epoch, total concurrency and consumption of its live workers, the queue's limit of rows in flight, and whether it or a
+-- tenant's limits them, so that each settled job may make room.
+SELECT q.paused, q.provider, q.epoch, q.concurrency_limit,
+       q.concurrency_limit IS NOT NULL OR q.tenant_concurrency_limit IS NOT NULL AS limited,
        coalesce(p.state, 'closed') AS breaker,
        coalesce(p.state = 'open' AND p.retry_at <= now(), false) AS breaker_due,
        CASE WHEN p.state = 'closed' AND p.opened_at IS NOT NULL
