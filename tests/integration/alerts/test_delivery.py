@@ -80,7 +80,7 @@ async def test_a_store_that_goes_down_and_comes_back_is_told_on_both_ways(
 def read_body(sandbox: Sandbox, number: int) -> str:
     paths = sorted((sandbox.home / "smtp" / "eml").iterdir())
     message = email.message_from_bytes(paths[number].read_bytes(), policy=email.policy.default)
-    return str(message["subject"]) + "\n" + message.get_content()
+    return f"{message['subject']}\n{message.get_content()}"
 
 
 async def test_discord_away_for_an_hour_loses_nothing_and_is_not_stormed(
