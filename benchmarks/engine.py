@@ -1,6 +1,6 @@
 """The engine with its full guarantees: how fast jobs go in and through, and how long one waits.
 
-    python benchmarks/engine.py [--database-url URL --redis-url URL] [--jobs 5000] [--concurrency 100] [--profile]
+    python benchmarks/engine.py [--database-url URL --redis-url URL] [--jobs 5000] [--concurrency 100] [--metered] [--profile]
 
 Three figures for effect-free jobs and for jobs with a transaction of their own (one effect each):
 enqueue_per_second (one caller, 100 a call), process_per_second (a standing backlog, one worker process that also runs
@@ -33,7 +33,7 @@ from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.embedded import EmbeddedServers, ServersConfig
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
-from tournee.engine.client import Engine, Job, Payload, Registry, WorkerSettings
+from tournee.engine.client import Engine, Job, Observer, Payload, Registry, WorkerSettings
 
 A_CALL = 100
 LATENCY_SECONDS = 5.0
@@ -106,6 +106,16 @@ def build_registry(count: Count) -> Registry:
     registry.add(NoEffect, do_nothing, effect_free=True)
     registry.add(WithEffect, write_row)
     return registry
+
+
+def build_observers(registry: Registry, metered: bool) -> list[Observer]:
+    """Nobody, or what counts for Prometheus."""
+    if not metered:
+        return []
+    from tournee.telemetry.engine_meter import EngineMeter
+    from tournee.telemetry.meters import Meters
+
+    return [EngineMeter(Meters(), lambda kind: registry.find(kind) is not None)]
 
 
 async def enqueue(bench: Bench, payload_type: type[NoEffect | WithEffect], first: int, count: int) -> float:
@@ -194,7 +204,8 @@ async def run(arguments: argparse.Namespace) -> dict[str, object]:
         pool = await open_pool(PoolSettings(database_url, max_size=20))
         broker = BullmqBroker(BrokerSettings(redis_url))
         count = Count()
-        engine = Engine(pool, broker, build_registry(count))
+        registry = build_registry(count)
+        engine = Engine(pool, broker, registry, observers=build_observers(registry, arguments.metered))
         bench = Bench(pool, engine, count, arguments.concurrency)
         await pool.execute("DROP TABLE IF EXISTS bench_effects; CREATE TABLE bench_effects (job_id bigint)")
         try:
@@ -222,6 +233,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=5000)
     parser.add_argument("--concurrency", type=int, default=100)
     parser.add_argument("--durable", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--metered", action="store_true", help="count for Prometheus, as serving processes do")
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
