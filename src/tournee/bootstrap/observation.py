@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from tournee.engine.client import AttemptRow, DeadJob, JobRow, ProviderRow, QueueOverview, WorkerRow
+from tournee.engine.client import AttemptRow, DeadJob, JobRow, ProviderRow, QueueOverview, ScheduleRow, WorkerRow
 from tournee.pipeline.store.console_rows import Mailbox
 from tournee.reports import (
     AttemptReport,
@@ -14,6 +14,7 @@ from tournee.reports import (
     MailboxReport,
     ProviderReport,
     QueueReport,
+    ScheduleReport,
     WorkerReport,
 )
 from tournee.settings import QUEUES
@@ -66,6 +67,23 @@ def to_worker_report(row: WorkerRow) -> WorkerReport:
 def to_provider_report(row: ProviderRow) -> ProviderReport:
     """One breaker."""
     return ProviderReport(row.name, row.state, row.reason, row.retry_at)
+
+
+def to_schedule_report(row: ScheduleRow) -> ScheduleReport:
+    """One schedule."""
+    return ScheduleReport(
+        name=row.name,
+        cron=row.cron,
+        time_zone=row.time_zone,
+        queue=row.queue,
+        kind=row.kind,
+        missed=row.missed,
+        paused=row.paused,
+        served=row.served,
+        next_at=row.next_at,
+        last_fired_at=row.last_fired_at,
+        error=row.last_error,
+    )
 
 
 def to_mailbox_report(row: Mailbox) -> MailboxReport:

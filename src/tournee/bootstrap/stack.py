@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tournee.bootstrap.desk import OperatorDesk
 from tournee.bootstrap.logs import configure_logs
 from tournee.bootstrap.observation import (
-    sort_queues,
     to_dead_report,
     to_job_detail,
     to_job_report,
-    to_mailbox_report,
-    to_provider_report,
-    to_queue_report,
-    to_worker_report,
 )
 from tournee.bootstrap.orders import (
     matches,
@@ -32,33 +30,31 @@ from tournee.bootstrap.orders import (
     to_summary,
 )
 from tournee.bootstrap.schema import check_schema
-from tournee.bootstrap.services import Services, check_redis, open_services
+from tournee.bootstrap.services import check_redis, open_services
 from tournee.bootstrap.stack_file import COMMAND
 from tournee.bootstrap.stores import open_stores
 from tournee.bootstrap.worker import build_worker_settings
-from tournee.engine.client import AttemptRow, BrokerUnavailable, JobQuery, JobRow, JobState
+from tournee.engine.client import AttemptRow, JobQuery, JobRow, JobState
 from tournee.engine.ports import LedgerContended, LedgerUnavailable
 from tournee.pipeline.importing import Importer, ImportOutcome, ImportRefused, ImportRequest
 from tournee.pipeline.ports import SearchResult
-from tournee.pipeline.store.console import ConsoleStore
-from tournee.pipeline.store.costs import read_cost
 from tournee.pipeline.store.mailboxes import Owner
 from tournee.reports import (
-    Address,
     BulkOrder,
     BulkReport,
-    CostReport,
     ImportOrder,
     ImportReport,
     JobDetail,
     JobFilter,
     JobReport,
     Progress,
-    ReconcileReport,
     SkippedFile,
-    StatusReport,
 )
 from tournee.settings import QUEUES, Settings, SetupIncomplete
+from tournee.telemetry.tracing.endpoint import find_endpoint
+
+if TYPE_CHECKING:
+    from tournee.bootstrap.telemetry import Telemetry
 
 LIVE_STATES = (JobState.PENDING, JobState.QUEUED, JobState.RUNNING)
 PAGE_JOBS = 2_000
@@ -86,17 +82,28 @@ async def join_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[Open
     async with open_stores(settings, COMMAND) as stores:
         # An empty embedded database is ours to set up, also where another command has just brought it up.
         await check_schema(stores, migrate=migrate or settings.database_url is None)
-        async with open_services(settings, stores, maintains=False) as services:
+        async with (
+            _open_telemetry(settings) as telemetry,
+            open_services(settings, stores, maintains=False, telemetry=telemetry) as services,
+        ):
             await services.engine.declare()
             yield OpenStack(services)
 
 
-class OpenStack:
-    """A stack, open for as long as its context."""
+@asynccontextmanager
+async def _open_telemetry(settings: Settings) -> AsyncIterator[Telemetry | None]:
+    """A command is over too soon to be measured; what it enqueues is traced where somebody traces."""
+    if find_endpoint(os.environ) is None:
+        yield None
+        return
+    from tournee.bootstrap.telemetry import open_telemetry  # noqa: PLC0415 - nothing is paid where nobody traces
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._engine = services.engine
+    async with open_telemetry(settings.model_copy(update={"metrics_port": None}), COMMAND) as telemetry:
+        yield telemetry
+
+
+class OpenStack(OperatorDesk):
+    """A stack, open for as long as its context: the operator's desk, imports and jobs."""
 
     # --- import and search
 
@@ -234,38 +241,6 @@ class OpenStack:
             return report_bulk("discard", ids, [], dry_run=order.dry_run)
         return report_bulk("discard", ids, await self._engine.discard(ids, to_operator(order, which)), dry_run=False)
 
-    # --- status
-
-    async def read_status(self) -> StatusReport:
-        """See the port."""
-        console = ConsoleStore(self._services.pool)
-        cost = await read_cost(self._services.pool)
-        stack = self._services.stores.stack
-        return StatusReport(
-            home=str(self._services.settings.home),
-            running=stack is not None and stack.lasts,
-            addresses=[Address(name, url) for name, url in stack.addresses.items()] if stack else [],
-            queues=sort_queues(to_queue_report(view) for view in await self._engine.read_status()),
-            workers=[to_worker_report(row) for row in await self._engine.read_workers()],
-            providers=[to_provider_report(row) for row in await self._engine.read_providers()],
-            mailboxes=[to_mailbox_report(row) for row in await console.list_mailboxes()],
-            cost=CostReport(**asdict(cost)),
-            redis_memory_bytes=await self._read_memory(),
-        )
-
-    async def reconcile(self) -> Sequence[ReconcileReport]:
-        """See the port."""
-        await check_redis(self._services)
-        return [
-            ReconcileReport(
-                queue=found.queue,
-                epoch_mended=found.epoch_renewed,
-                lost=found.returned,
-                orphans=found.discarded,
-            )
-            for found in await self._engine.reconcile()
-        ]
-
     # --- inside
 
     async def _last_attempts(self, job_ids: Sequence[int]) -> dict[int, AttemptRow]:
@@ -273,9 +248,3 @@ class OpenStack:
 
     async def _find_dead(self, which: JobFilter) -> list[int]:
         return [letter.job_id for letter in await self._engine.list_dead(to_dead_query(which, EVERYTHING))]
-
-    async def _read_memory(self) -> int | None:
-        try:
-            return await self._services.broker.memory_bytes()
-        except BrokerUnavailable:
-            return None

@@ -24,8 +24,10 @@ from tournee.cli.commands import (
     imports,
     jobs,
     migrate,
+    queues,
     reconcile,
     sandbox,
+    schedules,
     search,
     status,
     up,
@@ -61,6 +63,8 @@ for command_name, function in COMMANDS.items():
     app.command(command_name)(function)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(dead.app, name="dead")
+app.add_typer(queues.app, name="queues")
+app.add_typer(schedules.app, name="schedules")
 
 
 def _print_version(wanted: bool) -> None:

@@ -33,6 +33,9 @@ Everything = Annotated[bool, typer.Option("--all", help="All of them; without it
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; goes to the audit log.")]
 
+QueueName = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name.")]
+ScheduleName = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name.")]
+
 STATES = ("pending", "queued", "running", "completed", "dead", "cancelled")
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -80,6 +80,18 @@ class Stack(Protocol):
         """Everything at one moment; answers without Redis' figures while Redis is away."""
         ...
 
+    async def switch_queue(self, name: str, order: BulkOrder, *, paused: bool) -> bool:
+        """Pause or resume a queue; audited. False: no such queue."""
+        ...
+
+    async def switch_schedule(self, name: str, order: BulkOrder, *, paused: bool) -> bool:
+        """Pause or resume a schedule; audited. False: no such schedule."""
+        ...
+
+    async def forget_schedule(self, name: str, order: BulkOrder) -> bool:
+        """Remove a schedule that no live process declares; audited. False: no such schedule, or it is served."""
+        ...
+
     async def reconcile(self) -> Sequence[ReconcileReport]:
         """Compare ledger and Redis in every queue now, and mend."""
         ...

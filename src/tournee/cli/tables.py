@@ -15,6 +15,7 @@ from tournee.reports import (
     JobReport,
     MailboxReport,
     QueueReport,
+    ScheduleReport,
     StatusReport,
     WorkerReport,
 )
@@ -90,6 +91,8 @@ def print_status(status: StatusReport) -> None:
     if status.providers:
         providers = ([p.name, p.state, p.reason, p.retry_at] for p in status.providers)
         print_table(["provider", "breaker", "reason", "tries again"], providers, title="providers")
+    if status.schedules:
+        print_schedules(status.schedules)
     if status.mailboxes:
         print_mailboxes(status.mailboxes)
     cost = status.cost
@@ -110,6 +113,23 @@ def print_queues(queues: Sequence[QueueReport]) -> None:
     redis = ["queue", "waiting", "active", "drift", "breaker", "paused", "priority"]
     sides = ([q.queue, q.redis_waiting, q.redis_active, q.drift, q.breaker, q.paused, q.priority] for q in queues)
     print_table(redis, sides, title="queues, in Redis")
+
+
+def print_schedules(schedules: Sequence[ScheduleReport]) -> None:
+    """What recurs, when it comes next, and what keeps it from that."""
+    columns = ["schedule", "cron", "time zone", "queue", "missed", "next", "last", "state", "error"]
+    rows = (
+        [s.name, s.cron, s.time_zone, s.queue, s.missed, s.next_at, s.last_fired_at, describe_schedule(s), s.error]
+        for s in schedules
+    )
+    print_table(columns, rows, title="schedules")
+
+
+def describe_schedule(schedule: ScheduleReport) -> str:
+    """Whether it fires."""
+    if schedule.paused:
+        return "paused"
+    return "fires" if schedule.served else "declared by no live process"
 
 
 def print_workers(workers: Sequence[WorkerReport]) -> None:

@@ -68,6 +68,26 @@ class ProviderReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleReport:
+    """A job that recurs. `served`: a live process declares it and fires it; without one it does not fire.
+
+    `last_fired_at`: the latest instant that made a job. `error`: why the latest could not be made.
+    """
+
+    name: str
+    cron: str
+    time_zone: str
+    queue: str
+    kind: str
+    missed: str
+    paused: bool
+    served: bool
+    next_at: datetime
+    last_fired_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxReport:
     """How fresh a mailbox is."""
 
@@ -105,6 +125,7 @@ class StatusReport:
     mailboxes: Sequence[MailboxReport] = ()
     cost: CostReport = field(default_factory=CostReport)
     redis_memory_bytes: int | None = None
+    schedules: Sequence[ScheduleReport] = ()
 
 
 @dataclass(frozen=True, slots=True)

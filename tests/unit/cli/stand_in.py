@@ -33,6 +33,7 @@ from tournee.reports import (
     ProviderReport,
     QueueReport,
     ReconcileReport,
+    ScheduleReport,
     SkippedFile,
     StatusReport,
     Verdict,
@@ -62,6 +63,9 @@ JOB = JobReport(
 ATTEMPT = AttemptReport(3, "failed", None, MOMENT, MOMENT, "Rejected", "not JSON", "Traceback\n  line 1")
 QUEUE = QueueReport("processMails", "high", None, False, "closed", 5, 1, 2, 3, 40, 1, 0, MOMENT, 2, 3, 0, 0)
 WORKER = WorkerReport("0a", "worker-1", "here", 42, {"processMails": 8}, MOMENT, 0.2)
+SCHEDULE = ScheduleReport(
+    "watch", "0 4 * * *", "Europe/Berlin", "fetchEmails", "renew-watch", "latest", False, False, MOMENT
+)
 
 
 class StandInStack:
@@ -109,7 +113,19 @@ class StandInStack:
     async def read_status(self) -> StatusReport:
         provider = ProviderReport("smtp", "open", "refused", MOMENT)
         address = Address("console", "http://127.0.0.1:8420/")
-        return StatusReport("home", True, (address,), (QUEUE,), (WORKER,), (provider,))
+        return StatusReport("home", True, (address,), (QUEUE,), (WORKER,), (provider,), schedules=(SCHEDULE,))
+
+    async def switch_queue(self, name: str, order: BulkOrder, *, paused: bool) -> bool:
+        self.asked.append((name, paused, order.reason))
+        return name == QUEUE.queue
+
+    async def switch_schedule(self, name: str, order: BulkOrder, *, paused: bool) -> bool:
+        self.asked.append((name, paused, order.reason))
+        return name == SCHEDULE.name
+
+    async def forget_schedule(self, name: str, order: BulkOrder) -> bool:
+        self.asked.append((name, order.reason))
+        return name == SCHEDULE.name
 
     async def reconcile(self) -> Sequence[ReconcileReport]:
         return [ReconcileReport("processMails", lost=2)]
