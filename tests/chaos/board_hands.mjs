@@ -7,7 +7,8 @@ const require = createRequire(pathToFileURL(`${boardFolder}/package.json`))
 const { Queue } = require('bullmq')
 const { Redis } = require('ioredis')
 
-const connection = new Redis(redisUrl, { maxRetriesPerRequest: null })
+const connection = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => null })
+connection.on('error', () => process.exit(1))
 const did = {}
 
 async function count(what, act) {

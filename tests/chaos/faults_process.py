@@ -88,7 +88,7 @@ async def segfault(stage: Stage, fault: PlannedFault) -> str:
     poison = Task(key_text=f"{name}-poison", act="poison")
     await slip_in(stage, [*neighbours[:25], poison, *neighbours[25:]])
     async with stage.connect() as connection:
-        for _ in range(300):
+        for _ in range(100):
             try:
                 state = await connection.fetchval(
                     "SELECT state::text FROM engine.jobs WHERE queue = 'work' AND key = $1", poison.key()

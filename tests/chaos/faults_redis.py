@@ -141,9 +141,20 @@ async def use_the_board(stage: Stage, fault: PlannedFault) -> str:
     node = shutil.which("node")
     if node is not None and (BOARD / "node_modules" / "bullmq").is_dir():
         process = await asyncio.create_subprocess_exec(
-            node, str(HANDS), str(BOARD), stage.redis_url, stdout=asyncio.subprocess.PIPE
+            node,
+            str(HANDS),
+            str(BOARD),
+            stage.redis_url,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
         )
-        said, _ = await asyncio.wait_for(process.communicate(), 30)
+        try:
+            said, _ = await asyncio.wait_for(process.communicate(), 20)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        if process.returncode:
+            raise Missed("Redis was away")
         return f"with Node's BullMQ: {said.decode().strip()}"
     return await _use_python(stage)
 

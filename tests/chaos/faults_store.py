@@ -19,19 +19,22 @@ from tests.chaos.workload import Task
 
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
-TRIES = 40
+TRIES = 60
 
 
-def restart_during(statement: str) -> Injector:
-    """PostgreSQL dies while a statement, known by its first comment, is under way: a lock on the table holds it."""
+def restart_during(statement: str, lock: str) -> Injector:
+    """PostgreSQL dies while a statement, known by its first comment, is under way: a lock on the table holds it.
+
+    SHARE lets handlers lock their rows, and holds what writes; EXCLUSIVE holds what locks rows, too.
+    """
 
     async def inject(stage: Stage, fault: PlannedFault) -> str:
-        async with stage.connect() as locker:
-            await locker.execute("BEGIN; LOCK TABLE engine.jobs IN ACCESS EXCLUSIVE MODE")
-            seen = await _wait_for_statement(locker, statement)
+        async with stage.connect() as locker, stage.connect() as looker:
+            await locker.execute(f"BEGIN; LOCK TABLE engine.jobs IN {lock} MODE")
+            seen = await _wait_for_statement(looker, statement)
+            if not seen:
+                raise Missed(f"no {statement} was under way")
             await _restart(stage, gracefully=fault.first_variant)
-        if not seen:
-            raise Missed(f"no {statement} was under way")
         return f"PostgreSQL {'restarted' if fault.first_variant else 'killed'} while {seen} waited"
 
     return inject
@@ -167,9 +170,9 @@ async def _wait_for(look: Callable[[], Awaitable[object]]) -> None:
 
 
 INJECTORS: dict[str, Injector] = {
-    "postgresql-restart-in-claim": restart_during("The worker's claim"),
-    "postgresql-restart-in-completion": restart_during("Completion, in the transaction"),
-    "postgresql-restart-in-rescue": restart_during("Running rows that nobody works on"),
+    "postgresql-restart-in-claim": restart_during("The worker's claim", "SHARE"),
+    "postgresql-restart-in-completion": restart_during("Completion, in the transaction", "SHARE"),
+    "postgresql-restart-in-rescue": restart_during("Running rows that nobody works on", "EXCLUSIVE"),
     "postgresql-away": go_away,
     "deadlock": cause_deadlocks,
     "long-snapshot": keep_snapshot,

@@ -21,6 +21,8 @@ from tests.chaos.process import ProcessSettings
 from tests.support.proxy import Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
+OURS = (str(ROOT), str(ROOT / "src"))
+"""Where the processes import from: this checkout, wherever the environment's own copy lies."""
 PAUSE_SECONDS = 0.1
 END_SECONDS = 15.0
 
@@ -134,7 +136,7 @@ class Member:
                 "-m",
                 "tests.chaos.process",
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(OURS)},
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,

@@ -20,6 +20,7 @@ from tests.chaos.catalogue import BY_NAME, Lane
 from tests.chaos.injecting import Broken, Injector, Missed
 from tests.chaos.plan import PlannedFault
 from tests.chaos.stage import Stage
+from tournee.engine.client import LedgerContended, LedgerUnavailable
 
 INJECTORS: Mapping[str, Injector] = {
     **faults_process.INJECTORS,
@@ -29,7 +30,15 @@ INJECTORS: Mapping[str, Injector] = {
 }
 TRIES = 4
 LIMIT_SECONDS = 75.0
-MEETING_FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError)
+MEETING_FAULTS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    RedisError,
+    LedgerUnavailable,
+    LedgerContended,
+)
 """What an injector meets when a fault of another lane is in its way."""
 
 
@@ -114,3 +123,6 @@ class Nemesis:
         except MEETING_FAULTS as error:
             await asyncio.sleep(0.5)
             return "missed", f"{type(error).__name__}: {error}"
+        except Exception as error:
+            # An injector that is wrong must not end the run: its kind is reported as never injected.
+            return "missed", f"wrong injector: {error!r}"

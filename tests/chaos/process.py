@@ -18,13 +18,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 import tournee.engine.client
 from tests.chaos.clock import install_clock, skew_clock
 from tests.chaos.generator import Generator, GeneratorSettings
 from tests.chaos.points import Points, TrappedBroker, trap_store
 from tests.chaos.workload import CONCURRENCY, QUEUES, Handlers, build_registry, learn_novel
 from tests.support.invariants import Journal
-from tournee.bootstrap.logs import configure_logs
 from tournee.db.pool import UNAVAILABLE, Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.client import Engine, EngineSettings, LedgerContended, LedgerUnavailable, QueueName, WorkerSettings
@@ -218,7 +219,15 @@ async def run_process() -> None:
 
 def main() -> None:
     """Log on stderr; then serve."""
-    configure_logs()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         import uvloop
     except ImportError:

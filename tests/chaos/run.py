@@ -48,10 +48,11 @@ async def run_chaos(settings: RunSettings, say: Callable[[str], None]) -> Report
     plan = make_plan(settings.seed, settings.minutes, WORKERS, settings.only)
     load = GeneratorSettings(settings.seed, settings.wanted_jobs, 0.0, settings.minutes * 60 * LOAD_SHARE)
     async with open_stage(load) as stage:
-        began_at = time.time() + 3.0
+        await start_fleet([*stage.workers, *stage.engines])
+        began_at = time.time() + 1.0
         for enqueuer in stage.enqueuers:
             enqueuer.settings = replace(enqueuer.settings, generator=replace(load, began_at=began_at))
-        await start_fleet(stage)
+        await start_fleet(stage.enqueuers)
         say(f"seed {settings.seed}: {len(plan)} faults planned, {settings.wanted_jobs} jobs")
         nemesis = Nemesis(stage, plan, began_at, say)
         pulse = asyncio.create_task(_tell_pulse(stage, began_at, say))

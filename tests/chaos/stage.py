@@ -170,7 +170,7 @@ def enter_own_mounts() -> str | None:
 
 @asynccontextmanager
 async def open_stage(generator: GeneratorSettings) -> AsyncIterator[Stage]:
-    """Servers, schema, recorder and the fleet, which is started by `start_fleet`."""
+    """Servers, schema, recorder and the fleet, whose members are started by `start_fleet`."""
     async with AsyncExitStack() as stack:
         refused = enter_own_mounts()
         folder = stack.enter_context(open_folder("tournee-chaos", in_memory=True))
@@ -301,10 +301,10 @@ def _end_holder(holder: subprocess.Popen[bytes]) -> None:
     holder.wait()
 
 
-async def start_fleet(stage: Stage) -> None:
-    """Return when every process serves."""
-    for member in stage.members:
+async def start_fleet(members: Sequence[Member]) -> None:
+    """Return when each of these serves."""
+    for member in members:
         member.start()
-    for member in stage.members:
+    for member in members:
         if not await member.wait_ready(60.0):
             raise TimeoutError(f"{member.name} did not start: {member.log.read_text(encoding='utf-8')[-2000:]}")
