@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.invariants.checks_ledger import WAYS_OUT
+from tests.support.invariants.evidence import LIVE
 from tests.support.invariants.transitions import (
     COUNTERS,
     NOWHERE,
@@ -76,3 +78,7 @@ def test_the_diagram_shows_the_states_of_the_table() -> None:
     edges = re.findall(r"^    (\S+) --> (\S+):", PAGE, re.MULTILINE)
     drawn = {(old.replace("[*]", NOWHERE), new.replace("[*]", NOWHERE)) for old, new in edges}
     assert drawn == {(transition.old, transition.new) for transition in read_table()}
+
+
+def test_the_check_of_live_states_knows_the_same_ways_out() -> None:
+    assert {(row.old, row.new) for row in read_table() if row.old in LIVE} == WAYS_OUT

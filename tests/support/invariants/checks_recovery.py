@@ -67,14 +67,16 @@ def _find_surviving_killers(evidence: Evidence) -> Iterator[str]:
         excused = evidence.told.outside_faults or any(change.is_redrive for change in evidence.changes.get(job_id, ()))
         if len(leases) > 3 and not excused:
             yield f"job {job_id} was let kill its process {len(leases)} times"
-        if job is not None and job.lease in leases and job.state != "dead" and evidence.is_due(job):
+        ended = job is None or job.state in ("dead", "cancelled")
+        if job is not None and not ended and job.lease in leases and evidence.is_due(job):
             yield f"{job} killed its process at lease {job.lease} and is not dead"
 
 
 def check_live_jobs_run_again_after_a_flush(evidence: Evidence, at_rest: bool) -> Iterator[str]:
     """11. After FLUSHALL at any instant every live job runs again within a stated bound, at any backlog.
 
-    Redis held the `queued` rows and nothing else: each of them must have left that dispatch within the bound.
+    Redis held the `queued` rows and nothing else: each of them must have left that dispatch within the bound. At rest
+    each queue in Redis bears the ledger's epoch, or a flush was never seen.
     """
     for flush in evidence.told.flushes:
         bound = timedelta(seconds=flush.bound_seconds)
@@ -87,6 +89,9 @@ def check_live_jobs_run_again_after_a_flush(evidence: Evidence, at_rest: bool) -
             if until > flush.at + bound:
                 waited = (until - flush.at).total_seconds()
                 yield f"job {job_id} stood queued for {waited:.1f} s after Redis was emptied"
+    for name, queue in evidence.queues.items() if at_rest else ():
+        if evidence.broker[name].epoch != queue.epoch:
+            yield f"{name} is at epoch {queue.epoch} in the ledger and at {evidence.broker[name].epoch} in Redis"
 
 
 def check_nothing_starts_before_its_time(evidence: Evidence, at_rest: bool) -> Iterator[str]:

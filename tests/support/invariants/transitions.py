@@ -50,6 +50,7 @@ SAID: dict[tuple[str, int], Any] = {
     ("prune_finished", 1): 0,
     ("prune_finished", 2): 1_000,
     ("put_off_jobs", 3): timedelta(hours=1),
+    **{("mark_queued", place): None for place in (7, 8, 9)},
 }
 """What the type of an argument does not tell, by statement and place."""
 
