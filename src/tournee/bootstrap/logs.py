@@ -77,7 +77,7 @@ def _open_sinks(settings: Settings | None, level: int, file: Path | None) -> Non
     terminal = sys.stderr.isatty()
     form = TerminalForm(colors=True) if terminal else form_json
     # What is stderr at that moment: a progress bar replaces it by a stream that writes above itself.
-    console = Sink("stderr", Stream(lambda: sys.stderr, form).write, level)
+    console = Sink("stderr", Stream(lambda: sys.stderr, form, direct=not terminal).write, level)
     if settings is None:
         PIPELINE.open([console])
         return

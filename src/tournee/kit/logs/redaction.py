@@ -42,21 +42,27 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(hooks\.slack\.com/services/)[\w/]{1,200}"), rf"\1{HIDDEN}"),
     (
         re.compile(
-            r"((?:proxy-)?authorization|x-api-key|x-auth-token)(['\"]?\s{0,3}[:=,]\s{0,3}b?)"
+            r"((?:proxy-)?authorization|x-api-key|x-auth-token)(\\{0,2}['\"]?\s{0,3}[:=,]\s{0,3}(?:b(?=['\"]))?\\{0,2})"
             r"(?:\"[^\"\n]{0,4096}\"|'[^'\n]{0,4096}'|(?:bearer|basic|digest|token)\s{1,3}\S{1,4096}|[^\s,;]{1,4096})",
             re.IGNORECASE,
         ),
         rf"\1\2{HIDDEN}",
     ),
     (
-        re.compile(r"((?:set-)?cookie)(['\"]?\s{0,3}[:=,]\s{0,3}b?)['\"]?[^\r\n'\"]{1,4096}", re.IGNORECASE),
+        re.compile(
+            r"((?:set-)?cookie)(\\{0,2}['\"]?\s{0,3}[:=,]\s{0,3}(?:b(?=['\"]))?\\{0,2})['\"]?[^\r\n'\"]{1,4096}",
+            re.IGNORECASE,
+        ),
         rf"\1\2{HIDDEN}",
     ),
     (re.compile(r"\b(bearer)\s{1,3}[\w.~+/=-]{1,4096}", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(r"\b(basic)\s{1,3}(?=[a-z+/]{0,40}[0-9A-Z=])[\w+/]{6,4096}={0,2}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (
+        re.compile(r"\b(basic)\s{1,3}(?=[a-z+/]{0,40}(?-i:[0-9A-Z=]))[\w+/]{6,4096}={0,2}", re.IGNORECASE),
+        rf"\1 {HIDDEN}",
+    ),
     (
         re.compile(
-            rf"((?:{_NAMES})[\w-]{{0,20}}['\"]?\s{{0,3}}(?:[:=]|=>|(?<=['\"]),)\s{{0,3}}b?)"
+            rf"((?:{_NAMES})[\w-]{{0,20}}\\{{0,2}}['\"]?\s{{0,3}}(?:[:=]|=>|(?<=['\"]),)\s{{0,3}}(?:b(?=['\"]))?\\{{0,2}})"
             r"(?:\"[^\"\n]{0,4096}\"|'[^'\n]{0,4096}'|[^\s,;&)}\]]{1,4096})",
             re.IGNORECASE,
         ),

@@ -96,16 +96,35 @@ class _WholeLines(ConcurrentRotatingFileHandler):
 
 
 class Stream:
-    """One line for each entry, on what `find_stream` answers at that moment."""
+    """One line for each entry, on what `find_stream` answers at that moment.
 
-    def __init__(self, find_stream: Callable[[], TextIO], form: Form) -> None:
+    `direct`: past the stream's buffer, where there is a descriptor. A thread that is stuck in a pipe that nobody reads
+    would hold the buffer's lock, without which Python can't end.
+    """
+
+    def __init__(self, find_stream: Callable[[], TextIO], form: Form, *, direct: bool = False) -> None:
         self._find_stream = find_stream
         self._form = form
+        self._direct = direct
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Raises OSError, and ValueError where the stream is closed."""
         lines = [line for line in (self._form(entry.render()) for entry in entries) if line]
-        if lines:
-            stream = self._find_stream()
-            stream.write("\n".join(lines) + "\n")
+        if not lines:
+            return
+        text, stream = "\n".join(lines) + "\n", self._find_stream()
+        descriptor = _find_descriptor(stream) if self._direct else None
+        if descriptor is None:
+            stream.write(text)
             stream.flush()
+            return
+        rest = memoryview(text.encode("utf-8", "replace"))
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def _find_descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
