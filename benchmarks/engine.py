@@ -1,6 +1,7 @@
 """The engine with its full guarantees: how fast jobs go in and through, and how long one waits.
 
-    python benchmarks/engine.py [--database-url URL --redis-url URL] [--jobs 5000] [--concurrency 100] [--metered] [--profile]
+    python benchmarks/engine.py [--database-url URL --redis-url URL] [--jobs 5000] [--concurrency 100] [--profile]
+                                [--metered]
 
 Three figures for effect-free jobs and for jobs with a transaction of their own (one effect each):
 enqueue_per_second (one caller, 100 a call), process_per_second (a standing backlog, one worker process that also runs

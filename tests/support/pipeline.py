@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from tournee.db.pool import Pool
-from tournee.engine.client import Engine, Registry, RetryPolicy, Worker, WorkerSettings
+from tournee.engine.client import Engine, Observer, Registry, RetryPolicy, Worker, WorkerSettings
 from tournee.integrations.imports.source import ImportSource
 from tournee.pipeline.core.mail.reading import read_mail
 from tournee.pipeline.importing import Importer
@@ -167,10 +167,15 @@ class Pipeline:
         return await self.count(sql)
 
 
-def build_pipeline(pool: Pool, broker: Any) -> Pipeline:
-    """Wire it as bootstrap does."""
+def build_pipeline(
+    pool: Pool,
+    broker: Any,
+    observers: Sequence[Observer] = (),
+    wrap: Callable[[StagePorts], StagePorts] = lambda ports: ports,
+) -> Pipeline:
+    """Wire it as bootstrap does; `wrap` is what bootstrap wraps the ports in."""
     registry = Registry()
-    engine = Engine(pool, broker, registry)
+    engine = Engine(pool, broker, registry, observers=observers)
     built = Pipeline(
         pool=pool,
         engine=engine,
@@ -182,17 +187,19 @@ def build_pipeline(pool: Pool, broker: Any) -> Pipeline:
     )
     register_stages(
         registry,
-        StagePorts(
-            pool=pool,
-            sources={"import": ImportSource(pool)},
-            reader=built.reader,
-            outside=built.outside,
-            embedded=built.analyser,
-            index=built.index,
-            mailer=built.mailer,
-            administrators=ADMINISTRATORS,
-            host="tournee.example",
-            retries=dict.fromkeys(QUEUES, QUICK),
+        wrap(
+            StagePorts(
+                pool=pool,
+                sources={"import": ImportSource(pool)},
+                reader=built.reader,
+                outside=built.outside,
+                embedded=built.analyser,
+                index=built.index,
+                mailer=built.mailer,
+                administrators=ADMINISTRATORS,
+                host="tournee.example",
+                retries=dict.fromkeys(QUEUES, QUICK),
+            )
         ),
     )
     return built

@@ -20,7 +20,7 @@ from tournee.bootstrap.stores import Stores
 from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
-from tournee.engine.client import Engine, EngineSettings, Registry
+from tournee.engine.client import Engine, EngineSettings, Observer, Registry
 from tournee.engine.maintenance.service import Service
 from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
 from tournee.integrations.imports.source import ImportSource

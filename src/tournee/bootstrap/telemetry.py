@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from tournee.db.pool import Pool
-from tournee.engine.client import Engine, Observer, Registry
+from tournee.engine.client import Engine, Observer
 from tournee.kit.errors import SetupError
 from tournee.kit.trace import BeginTrace, begin_untraced
 from tournee.pipeline.stages.registration import StagePorts
@@ -60,9 +60,9 @@ class Telemetry:
     mailer_name: str
     index_name: str = "embedded"
 
-    def observe_engine(self, registry: Registry) -> list[Observer]:
-        """Those whom the engine of this registry is to tell."""
-        meter = EngineMeter(self.meters, lambda kind: registry.find(kind) is not None)
+    def observe_engine(self, knows: Callable[[str], bool]) -> list[Observer]:
+        """Those whom this process's engine is to tell; `knows` tells which kinds of jobs it has handlers for."""
+        meter = EngineMeter(self.meters, knows)
         return [meter, self.tracing.engine_spans] if self.tracing is not None else [meter]
 
     def wrap_ports(self, ports: StagePorts) -> StagePorts:

@@ -119,6 +119,10 @@ class Registry:
         """The handler of a kind, if this process has one."""
         return self._handlers.get(kind)
 
+    def knows(self, kind: str) -> bool:
+        """Whether this process has a handler for the kind."""
+        return kind in self._handlers
+
     def find_death_hook(self, kind: str) -> DeathHook | None:
         """What runs in the transaction in which a job of this kind dies."""
         spec = self._handlers.get(kind)

@@ -93,6 +93,8 @@ class EngineMeter(Observer):
     def _look_up(self, queue: str, kind: str) -> _KindMeters:
         found = self._kinds.get((queue, kind))
         if found is None:
+            # A counter that begins with its first death would hide that one: it must have stood at 0 before.
+            self._dead.labels(queue, kind)
             found = self._kinds[queue, kind] = _KindMeters(
                 started=self._started.labels(queue, kind),
                 wait=self._wait.labels(queue, kind),

@@ -26,7 +26,7 @@ class Meters:
 
     def __init__(self) -> None:
         # When each series began is told by nobody's queries, and would double them.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._sources = Sources()

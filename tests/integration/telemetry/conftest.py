@@ -1,0 +1,59 @@
+"""A pipeline that is measured as bootstrap measures it, and traced to a receiver of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.otlp import Receiver, open_receiver
+from tests.support.pipeline import Pipeline, build_pipeline
+from tournee.bootstrap.telemetry import Telemetry, open_telemetry
+from tournee.db.pool import PoolSettings, open_pool
+from tournee.engine.bullmq.broker import BullmqBroker
+from tournee.engine.bullmq.settings import BrokerSettings
+from tournee.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody traces unless a test says so, and nothing goes through a proxy."""
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """Where spans go; the endpoint is set."""
+    with open_receiver() as opened:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", opened.url)
+        yield opened
+
+
+@pytest.fixture
+async def telemetry(tmp_path: Path) -> AsyncIterator[Telemetry]:
+    """Of a process in a home of its own."""
+    async with open_telemetry(Settings(home=tmp_path / "home"), "test") as opened:
+        yield opened
+
+
+def is_known(_kind: str) -> bool:
+    return True
+
+
+@pytest.fixture
+async def pipeline(database_url: str, redis_url: str, telemetry: Telemetry) -> AsyncIterator[Pipeline]:
+    """Measured; its queues are declared, `start()` lets workers run."""
+    pool = await open_pool(PoolSettings(database_url, connect_timeout_seconds=1.0))
+    broker = BullmqBroker(BrokerSettings(redis_url))
+    built = build_pipeline(pool, broker, telemetry.observe_engine(is_known), telemetry.wrap_ports)
+    telemetry.watch(pool, built.engine)
+    try:
+        await built.engine.declare()
+        yield built
+    finally:
+        await built.stop()
+        await broker.close()
+        pool.terminate()
