@@ -155,3 +155,8 @@ DOCTORED: dict[str, tuple[int, Doctor]] = {
 async def test_each_wrong_thing_is_reported_by_the_check_that_is_for_it_and_by_no_other(sound: Evidence) -> None:
     reported = {name: name_broken(check_all(doctor(sound), at_rest=True)) for name, (_, doctor) in DOCTORED.items()}
     assert reported == {name: {invariant} for name, (invariant, _) in DOCTORED.items()}
+
+
+async def test_where_no_recorder_ran_the_checks_say_nothing_of_a_sound_engine(sound: Evidence) -> None:
+    audit = [replace(line, xid="") for line in sound.audit]
+    assert_all_hold(replace(sound, history=None, audit=audit), at_rest=True)
