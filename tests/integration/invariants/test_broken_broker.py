@@ -62,7 +62,7 @@ async def test_10_a_letter_that_is_shown_after_its_redrive_is_reported(trial: Tr
 
 
 async def test_14_a_queued_row_that_redis_has_lost_is_reported(trial: Trial) -> None:
-    """Taken out: that the comparison looks for candidates in the ledger. Such a job never ends, which breaks 1 as well."""
+    """Taken out: that the comparison looks for candidates in the ledger. Such a job never ends: 1 is broken too."""
 
     async def drive(scenario: Scenario) -> None:
         bench = scenario.bench
