@@ -16,7 +16,7 @@ BOARD = Path(__file__).parents[3] / "board"
 READER = Path(__file__).with_name("node_reader.mjs")
 
 
-async def read_with_node(redis_url: str) -> dict[str, Any]:
+async def read_with_node(redis_url: str, queue: str = QUEUE) -> dict[str, Any]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
@@ -27,7 +27,7 @@ async def read_with_node(redis_url: str) -> dict[str, Any]:
         str(READER),
         str(BOARD),
         redis_url,
-        QUEUE,
+        queue,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

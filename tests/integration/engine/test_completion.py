@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import asyncpg
 import pytest
 
 from tests.support.engine import Bench, Bulk, FollowUp, Free, Work, insert_effect, write_effect
-from tournee.engine.client import Batch, Job, JobState, LeaseLost
+from tournee.engine.client import Batch, Job, JobState, LeaseLost, ProviderUnavailable, Snooze
 from tournee.engine.core.errors import TransactionMissing
 
 
@@ -219,3 +221,36 @@ async def test_a_wrong_statement_of_a_handler_is_its_own_failure_and_no_outage(b
 
     await bench.wait_for_state("dead")
     assert await bench.read_outcomes() == ["failed"] * 3
+
+
+async def test_each_job_of_a_batch_has_an_outcome_of_its_own(bench: Bench) -> None:
+    async def bulk(batch: Batch[Bulk]) -> None:
+        errors: dict[str, Exception] = {
+            "fails": ValueError("bad"),
+            "later": Snooze(timedelta(hours=1)),
+            "outage": ProviderUnavailable("elsewhere", "closed"),
+        }
+        async with batch.transaction() as tx:
+            for job in batch.jobs:
+                if job.payload.note in errors:
+                    batch.fail(job, errors[job.payload.note])
+                else:
+                    await insert_effect(tx, job.key)
+
+    bench.handlers.bulk = bulk
+    notes = ["", "fails", "later", "outage", ""]
+    await bench.enqueue(*(Bulk(n=n, note=note) for n, note in enumerate(notes)))
+    await bench.start()
+    await bench.wait_for_state("dead")
+    await bench.wait_for_state("completed", 2)
+
+    rows = await bench.pool.fetch("SELECT state::text, attempt, snoozes, outages FROM engine.jobs ORDER BY key")
+    assert [tuple(row) for row in rows] == [
+        ("completed", 0, 0, 0),
+        ("dead", 3, 0, 0),
+        ("pending", 0, 1, 0),
+        ("pending", 0, 0, 1),
+        ("completed", 0, 0, 0),
+    ]
+    assert await bench.read_effects() == ["0", "4"]
+    await bench.assert_consistent()

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.engine import OPERATOR, WORK, Bench, Free, Work
 from tournee.engine.client import InvalidPayload, JobState, Payload, UnknownQueue
+from tournee.engine.maintenance.pruner import Pruner
 
 
 class Stray(Payload, queue="nowhere", kind="stray"):
@@ -189,3 +190,22 @@ async def test_an_enqueue_does_not_wait_for_a_recovery_that_waits_for_redis(benc
         await bench.enqueue(*(Work(n=n) for n in range(5)), Free(n=1))
     gate.set()
     await recovery
+
+
+async def test_a_key_is_remembered_for_the_horizon_and_no_longer(bench: Bench) -> None:
+    await bench.start()
+    [first] = await bench.enqueue(Work(n=1))
+    await bench.run_to_rest()
+    pruner = Pruner(bench.engine.store, horizon=timedelta(days=30))
+
+    await bench.pool.execute("UPDATE engine.jobs SET finished_at = now() - interval '29 days'")
+    assert await pruner.prune() == 0
+    [within] = await bench.enqueue(Work(n=1))
+    assert (within.created, within.state, within.job_id) == (False, JobState.COMPLETED, first.job_id)
+
+    await bench.pool.execute("UPDATE engine.jobs SET finished_at = now() - interval '31 days'")
+    assert await pruner.prune() == 1
+    [after] = await bench.enqueue(Work(n=1))
+    assert (after.created, after.job_id > first.job_id) == (True, True)
+    await bench.run_to_rest()
+    assert bench.handlers.started == ["1", "1"]
