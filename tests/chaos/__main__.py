@@ -14,6 +14,8 @@ import secrets
 import sys
 from pathlib import Path
 
+import uvloop
+
 from tests.chaos.catalogue import BY_NAME
 from tests.chaos.run import RunSettings, run_chaos
 
@@ -45,7 +47,8 @@ def main() -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     only = tuple(filter(None, options.only.split(",")))
     settings = RunSettings(seed, options.minutes, options.jobs, only, options.logs)
-    report = asyncio.run(run_chaos(settings, _say))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        report = runner.run(run_chaos(settings, _say))
     if options.report is not None:
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")

@@ -19,7 +19,12 @@ from tests.chaos.workload import Task
 
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+BLOCKERS = """
+SELECT backend_type, state, wait_event, age(clock_timestamp(), xact_start)::text AS age, left(query, 60) AS query
+FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids($1))
+"""
 TRIES = 60
+LOCK_SECONDS = 4.0
 
 
 def restart_during(statement: str, lock: str) -> Injector:
@@ -30,7 +35,7 @@ def restart_during(statement: str, lock: str) -> Injector:
 
     async def inject(stage: Stage, fault: PlannedFault) -> str:
         async with stage.connect() as locker, stage.connect() as looker:
-            await locker.execute(f"BEGIN; LOCK TABLE engine.jobs IN {lock} MODE")
+            await _lock_table(locker, looker, lock)
             seen = await _wait_for_statement(looker, statement)
             if not seen:
                 raise Missed(f"no {statement} was under way")
@@ -38,6 +43,19 @@ def restart_during(statement: str, lock: str) -> Injector:
         return f"PostgreSQL {'restarted' if fault.first_variant else 'killed'} while {seen} waited"
 
     return inject
+
+
+async def _lock_table(
+    locker: asyncpg.Connection[asyncpg.Record], looker: asyncpg.Connection[asyncpg.Record], lock: str
+) -> None:
+    taken = asyncio.create_task(locker.execute(f"BEGIN; LOCK TABLE engine.jobs IN {lock} MODE"))
+    done, _ = await asyncio.wait({taken}, timeout=LOCK_SECONDS)
+    if done:
+        return
+    blockers = await looker.fetch(BLOCKERS, locker.get_server_pid())
+    taken.cancel()
+    await asyncio.gather(taken, return_exceptions=True)
+    raise Missed(f"the table was not to be locked, because of {[tuple(row) for row in blockers]}")
 
 
 async def _wait_for_statement(connection: asyncpg.Connection[asyncpg.Record], statement: str) -> int:
@@ -114,12 +132,18 @@ async def cause_deadlocks(stage: Stage, fault: PlannedFault) -> str:
     await slip_in(stage, [Task(key_text=f"cross-{fault.number}-{n}", act=act) for n, act in enumerate(acts)])
     rounds = 0
     async with stage.connect() as connection:
-        for _ in range(4):
-            with suppress(*FAULTS):
-                async with connection.transaction():
-                    await _lock_backwards(connection)
-            rounds += 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(8):
+                for _ in range(4):
+                    await _lock_once(connection)
+                    rounds += 1
     return f"{rounds} rounds of locks against the order, 12 jobs that lock crosswise"
+
+
+async def _lock_once(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    with suppress(asyncpg.PostgresError):
+        async with connection.transaction():
+            await _lock_backwards(connection)
 
 
 async def _lock_backwards(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+import uvloop
 
 import tournee.engine.client
 from tests.chaos.clock import install_clock, skew_clock
@@ -228,12 +229,7 @@ def main() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(run_process())
-    else:
-        uvloop.run(run_process())
+    uvloop.run(run_process())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ SHARE_OF_FOLLOW_UPS = 0.09
 LOOK_SECONDS = 15.0
 PULSE = """
 SELECT (SELECT count(*) FROM engine.ready), (SELECT count(*) FROM engine.inflight), (SELECT count(*) FROM engine.dead),
-       (SELECT count(*) FROM engine.workers)
+       (SELECT count(*) FROM engine.workers), (SELECT count(*) FROM engine.jobs WHERE state = 'completed')
 """
 
 
@@ -81,11 +81,12 @@ async def _tell_pulse(stage: Stage, began_at: float, say: Callable[[str], None])
         at = time.time() - began_at
         try:
             async with stage.connect() as connection:
-                pending, flying, dead, workers = await connection.fetchrow(PULSE)  # type: ignore[misc]
+                pending, flying, dead, workers, completed = await connection.fetchrow(PULSE)  # type: ignore[misc]
         except Exception as error:
             say(f"{at:6.1f} s  · no answer: {type(error).__name__}")
             continue
-        say(f"{at:6.1f} s  · {pending} pending, {flying} in flight, {dead} dead, {workers} workers")
+        live = f"{pending} pending, {flying} in flight, {workers} workers"
+        say(f"{at:6.1f} s  · {live}; {completed} completed, {dead} dead")
 
 
 def _keep_logs(stage: Stage, folder: str | None) -> None:
