@@ -14,7 +14,7 @@ from tournee.alerts.fingerprints import make_fingerprint
 from tournee.alerts.incidents import Fault
 from tournee.alerts.monitor import Monitor
 from tournee.alerts.rules import Level
-from tournee.engine.client import DeadJob, Observer, ProviderRow, QueueStatus
+from tournee.engine.client import DeadJob, Observer, ProviderRow
 
 CLOSED = "closed"
 
@@ -66,11 +66,11 @@ class LedgerWatch:
         self._fresh = True
         self._dead = self._make_level()
 
-    def look(self, providers: Sequence[ProviderRow], queues: Sequence[QueueStatus]) -> None:
-        """One look at all breakers and queues."""
+    def look(self, providers: Sequence[ProviderRow], dead_letters: int) -> None:
+        """One look at all breakers, and how many dead letters there are."""
         for row in providers:
             self._note_breaker(row)
-        self._note_dead(sum(queue.dead for queue in queues))
+        self._note_dead(dead_letters)
         self._fresh = False
 
     def forget(self) -> None:

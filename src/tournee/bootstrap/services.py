@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from tournee.alerts import Alerts
+from tournee.alerts.engine_watch import EngineWatch
+from tournee.bootstrap.alerting import watch_ledger
 from tournee.bootstrap.store_faults import FAULTS, StoreFault, judge_database_error, judge_redis_error
 from tournee.bootstrap.stores import Stores
 from tournee.db.pool import Pool, PoolSettings, open_pool
@@ -66,10 +69,15 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, stores: Stores, *, maintains: bool, telemetry: Telemetry | None = None
+    settings: Settings,
+    stores: Stores,
+    *,
+    maintains: bool,
+    telemetry: Telemetry | None = None,
+    alerts: Alerts | None = None,
 ) -> AsyncIterator[Services]:
     """Open everything; the engine is built and not started, Redis is not asked for. `telemetry` None: nothing is
-    measured. Raises `SetupError`.
+    measured; `alerts` None: nobody is told. Raises `SetupError`.
     """
     async with AsyncExitStack() as stack:
         pool = await _open_pool(settings, stores)
@@ -100,7 +108,7 @@ async def open_services(
                 horizon=timedelta(days=settings.completed_kept_days),
                 maintains=maintains,
             ),
-            telemetry.observe_engine(registry) if telemetry is not None else (),
+            _list_observers(registry, telemetry, alerts),
         )
         if telemetry is not None:
             telemetry.watch(pool, engine)
@@ -108,7 +116,16 @@ async def open_services(
             pruning = Service("raw mail", lambda: _prune(pool), PRUNE_SECONDS)
             pruning.start()
             stack.push_async_callback(pruning.stop)
+            if alerts is not None:
+                ledger_watch = watch_ledger(alerts, engine)
+                ledger_watch.start()
+                stack.push_async_callback(ledger_watch.stop)
         yield Services(settings, stores, pool, broker, engine, index)
+
+
+def _list_observers(registry: Registry, telemetry: Telemetry | None, alerts: Alerts | None) -> list[Observer]:
+    measuring = list(telemetry.observe_engine(registry.knows)) if telemetry is not None else []
+    return [*measuring, EngineWatch(alerts.monitor)] if alerts is not None else measuring
 
 
 async def _prune(pool: Pool) -> None:

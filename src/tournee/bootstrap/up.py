@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tournee.bootstrap.alerting import open_alerts
 from tournee.bootstrap.api import Announce
 from tournee.bootstrap.home import PRIVATE, make_home, own_home
 from tournee.bootstrap.logs import configure_logs
@@ -33,6 +34,7 @@ from tournee.settings import Settings
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
+METRICS_PORT = "TOURNEE_METRICS_PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,15 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
         port, token = choose_port(settings.web_host, settings.web_port, settings.board_port), secrets.token_urlsafe(32)
         base = build_base(settings.web_host, port)
         addresses = _list_addresses(stores, base, options)
-        services = await stack.enter_async_context(open_services(settings, stores, maintains=True))
+        from tournee.bootstrap.telemetry import open_telemetry  # noqa: PLC0415 - commands import this module too
+
+        telemetry = await stack.enter_async_context(open_telemetry(settings, options.role))
+        alerts = await stack.enter_async_context(
+            open_alerts(settings, options.role, stores, supervises=True, console_url=base)
+        )
+        services = await stack.enter_async_context(
+            open_services(settings, stores, maintains=True, telemetry=telemetry, alerts=alerts)
+        )
         await check_redis(services)
         shown = {address.name: address.url for address in addresses}
         write_stack(home, describe_self(options.role, stores, access_token=token, web_url=base, addresses=shown))
@@ -95,9 +105,17 @@ async def _take_stores(settings: Settings, options: UpOptions, stack: AsyncExitS
 
 def _list_roles(settings: Settings, options: UpOptions) -> list[Role]:
     environment = {"TOURNEE_HOME": str(settings.home), **options.environment}
-    numbers = range(1, settings.worker_processes + 1)
-    workers = [Role(f"worker {number}", ["worker", "--json"], environment) for number in numbers]
-    return [Role("api", ["api", "--json"], environment), *workers]
+    # The supervisor has the port that is set, each worker one of those behind it; the API tells on its own.
+    ports = _list_metrics_ports(settings.metrics_port, settings.worker_processes)
+    workers = [
+        Role(f"worker {number}", ["worker", "--json"], {**environment, METRICS_PORT: port})
+        for number, port in enumerate(ports, start=1)
+    ]
+    return [Role("api", ["api", "--json"], {**environment, METRICS_PORT: ""}), *workers]
+
+
+def _list_metrics_ports(first: int | None, count: int) -> list[str]:
+    return ["" if first is None else str(first + number) for number in range(1, count + 1)]
 
 
 def _list_addresses(stores: Stores, base: str, options: UpOptions) -> list[Address]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tournee.bootstrap.alerting import open_alerts
 from tournee.bootstrap.api import Announce
 from tournee.bootstrap.logs import configure_logs
 from tournee.bootstrap.schema import check_schema, wait_for_schema
@@ -24,9 +25,16 @@ async def run_worker(settings: Settings, *, queues: Mapping[str, int], announce:
 
 
 async def _run_worker(settings: Settings, queues: Mapping[str, int], announce: Announce) -> None:
+    # Commands that work for themselves import this module, and have no use for metrics.
+    from tournee.bootstrap.telemetry import open_telemetry  # noqa: PLC0415
+
     async with open_stores(settings, "worker") as stores:
         await _check_schema(stores)
-        async with open_services(settings, stores, maintains=True) as services:
+        async with (
+            open_alerts(settings, "worker", stores) as alerts,
+            open_telemetry(settings, "worker") as telemetry,
+            open_services(settings, stores, maintains=True, telemetry=telemetry, alerts=alerts) as services,
+        ):
             await _check_redis(services)
             await services.engine.start()
             worker = services.engine.build_worker(replace(build_worker_settings(settings), concurrency=dict(queues)))

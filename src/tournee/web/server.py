@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,11 +18,14 @@ from tournee.web.access import check_bind
 from tournee.web.app import close_streams
 from tournee.web.request_ids import RequestIds
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
 
 class _Uvicorn(uvicorn.Server):
     """Leaves signals to the process that runs it, and closes streams first when it goes down."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI | None) -> None:
         super().__init__(config)
         self._app = app
 
@@ -31,17 +35,18 @@ class _Uvicorn(uvicorn.Server):
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        close_streams(self._app)
+        if self._app is not None:
+            close_streams(self._app)
         await super().shutdown(sockets)
 
 
 class WebServer:
-    """One listening application. Start and stop it in the same event loop."""
+    """One listening application, ours or a plain ASGI one without a lifespan. Start and stop it in one event loop."""
 
-    def __init__(self, app: FastAPI, sock: socket.socket, grace_seconds: float = 3.0) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket, grace_seconds: float = 3.0) -> None:
         config = uvicorn.Config(
             RequestIds(app),
-            lifespan="on",
+            lifespan="on" if isinstance(app, FastAPI) else "off",
             # The start link holds the token, so requests are never written to a log.
             access_log=False,
             log_config=None,
@@ -51,7 +56,7 @@ class WebServer:
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
             h11_max_incomplete_event_size=32 * 1024,
         )
-        self._server = _Uvicorn(config, app)
+        self._server = _Uvicorn(config, app if isinstance(app, FastAPI) else None)
         self._socket = sock
         self.port: int = sock.getsockname()[1]
         self._task: asyncio.Task[None] | None = None

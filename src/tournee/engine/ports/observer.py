@@ -68,6 +68,9 @@ class Observer:
     def note_outage(self, provider: str, breaker: str) -> None:
         """A job hit an outage of the provider, whose breaker now stands so."""
 
+    def note_limited(self, provider: str) -> None:
+        """In this outage the provider named a time before which it wants no more: it limits us."""
+
 
 class Observers(Observer):
     """Tells several, one after the other; what one of them raises is logged and reaches nobody else."""
@@ -106,6 +109,9 @@ class Observers(Observer):
 
     def note_outage(self, provider: str, breaker: str) -> None:
         self._tell(lambda observer: observer.note_outage(provider, breaker))
+
+    def note_limited(self, provider: str) -> None:
+        self._tell(lambda observer: observer.note_limited(provider))
 
     def _tell(self, call: Callable[[Observer], None]) -> None:
         for observer in self._observers:

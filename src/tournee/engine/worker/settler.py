@@ -153,6 +153,8 @@ class Settler:
             state = await self._store.note_outage(parked.provider, parked.failure.message[:500], parked.retry_after)
             self._uncertain.add(parked.provider)
             self._observer.note_outage(parked.provider, state)
+            if parked.retry_after is not None:
+                self._observer.note_limited(parked.provider)
             log.warning("parked for an outage", provider=parked.provider, breaker=state, job=job.id.job_id)
         backoff = PARKING.delay(job.outages + 1, random.random)
         delay = parked.delay or max(backoff, parked.retry_after or timedelta(0))
