@@ -30,6 +30,7 @@ from tournee.engine.client import (
     JobRow,
     Operator,
     Payload,
+    QueueLimits,
     QueueName,
     Registry,
     RetryPolicy,
@@ -37,6 +38,7 @@ from tournee.engine.client import (
     Worker,
     WorkerSettings,
 )
+from tournee.engine.core.limits import NO_LIMITS
 
 WORK = QueueName("work")
 FREE = QueueName("free")
@@ -156,10 +158,15 @@ async def insert_effect(tx: Transaction, text: str) -> None:
     await tx.connection.execute("INSERT INTO effects (text) VALUES ($1)", text)
 
 
-def build_registry(handlers: Handlers, provider: str | None = None, time_limit: timedelta | None = None) -> Registry:
-    """The queues of these tests; `provider` guards the queue `work`."""
+def build_registry(
+    handlers: Handlers,
+    provider: str | None = None,
+    time_limit: timedelta | None = None,
+    limits: QueueLimits = NO_LIMITS,
+) -> Registry:
+    """The queues of these tests; `provider` guards the queue `work`, and `limits` are its limits."""
     registry = Registry()
-    registry.declare_queue("work", provider=provider)
+    registry.declare_queue("work", provider=provider, limits=limits)
     registry.declare_queue("follow")
     registry.add(
         Work,
@@ -295,6 +302,7 @@ class Bench:
             LEFT JOIN engine.inflight f ON f.job_id = j.id AND f.queue = j.queue
             LEFT JOIN engine.dead d ON d.job_id = j.id
             WHERE (r.job_id IS NOT NULL) <> (j.state = 'pending')
+               OR f.tenant <> j.tenant
                OR (f.job_id IS NOT NULL) <> (j.state IN ('queued', 'running'))
                OR (d.job_id IS NOT NULL) <> (j.state = 'dead')
             """
@@ -320,13 +328,14 @@ async def open_bench(
     settings: EngineSettings = QUICK_ENGINE,
     provider: str | None = None,
     time_limit: timedelta | None = None,
+    limits: QueueLimits = NO_LIMITS,
 ) -> Bench:
     """Wire one process; its queues are declared. `close_bench` closes it."""
     pool = await open_pool(PoolSettings(database_url, max_size=12))
     await pool.execute("CREATE TABLE IF NOT EXISTS effects (id bigserial PRIMARY KEY, text text NOT NULL)")
     broker = BullmqBroker(BrokerSettings(redis_url, lock_duration_ms=3_000, prune_grace_ms=0))
     handlers = Handlers()
-    engine = Engine(pool, broker, build_registry(handlers, provider, time_limit), settings)
+    engine = Engine(pool, broker, build_registry(handlers, provider, time_limit, limits), settings)
     await engine.declare()
     redis = Redis.from_url(redis_url)
     return Bench(pool, broker, redis, handlers, engine, database_url, redis_url)

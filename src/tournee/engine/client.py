@@ -156,13 +156,11 @@ class Engine:
     async def start(self) -> None:
         """Declare the queues, start the relay of each and, where this process maintains, the other services."""
         await self.declare()
-        for queue in self.registry.queues:
-            relay = Relay(queue.name, self.store, self.broker, self._reconciler, self.settings, self._observer)
-            self._relays[queue.name] = relay
-            self._fills[queue.name] = Service(
-                f"relay {queue.name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004
-            )
-            relay.wake = self._fills[queue.name].nudge
+        for name in (queue.name for queue in self.registry.queues):
+            relay = Relay(name, self.store, self.broker, self._reconciler, self.settings, self._observer)
+            fill = Service(f"relay {name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004)
+            relay.wake = fill.nudge
+            self._relays[name], self._fills[name] = relay, fill
         self._services = [*self._fills.values(), *(self._hire_crew() if self.settings.maintains else [])]
         for service in self._services:
             service.start()

@@ -103,10 +103,12 @@ class Relay:
 
     def _set_alarm(self, marked: Marked) -> None:
         """Look again when a token comes, or when another relay that looked too early has done."""
+        if marked.busy and not self._limited:
+            return
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        seconds = AGAIN_SECONDS if marked.busy and self._limited else marked.token_seconds
+        seconds = AGAIN_SECONDS if marked.busy else marked.token_seconds
         if seconds is not None:
             loop = asyncio.get_running_loop()
             self._alarm = loop.call_later(max(seconds, AGAIN_SECONDS), self.wake)

@@ -1,6 +1,7 @@
 -- Takes what was marked out of the buckets of the queue and of its tenants, where they are limited; in the transaction
 -- of the mark, under the fill lock, by which nobody else spends of this queue. $1 queue, $2 tenants, $3 how many of each.
--- Returns in how many seconds one that is empty now holds a token again (null: none is empty).
+-- Returns in how many seconds a bucket that the mark emptied holds a token again (null: none was); it may hold one by
+-- now, since the mark did not see what has flowed in since the transaction began.
 WITH clock AS MATERIALIZED (
     SELECT clock_timestamp() AS at
 ), spent AS (
@@ -23,6 +24,9 @@ WITH clock AS MATERIALIZED (
     ON CONFLICT (queue, scope, tenant) DO UPDATE SET tokens = excluded.tokens, refilled_at = excluded.refilled_at
     RETURNING scope, tenant, tokens
 )
-SELECT min((1 - w.tokens) * extract(epoch FROM l.rate_period)::float8 / l.rate_limit)
-FROM written w JOIN limited l ON l.scope = w.scope AND l.tenant = w.tenant
-WHERE w.tokens < 1
+SELECT min((1 - w.tokens) * t.seconds)
+FROM written w
+JOIN limited l ON l.scope = w.scope AND l.tenant = w.tenant
+CROSS JOIN LATERAL (SELECT extract(epoch FROM l.rate_period)::float8 / l.rate_limit AS seconds) t
+CROSS JOIN clock c
+WHERE w.tokens - extract(epoch FROM c.at - now())::float8 / t.seconds < 1
