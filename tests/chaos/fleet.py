@@ -140,6 +140,8 @@ class Member:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
+                # As services are: Ctrl-C reaches the nemesis alone, and the scheduler gives each its own share.
+                start_new_session=True,
             )
         pid = self._process.pid
         self._process.stdin.write((json.dumps(asdict(self.settings)) + "\n").encode())  # type: ignore[union-attr]
