@@ -12,6 +12,7 @@ import pytest
 from tests.support.engine import OPERATOR, Bulk, Free, Handlers, Work, build_registry, insert_effect, write_effect
 from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.engine.client import Batch, Engine, Firing, Job, JobState, Payload, Priority, ProviderUnavailable, Snooze
+from tournee.engine.core.limits import QueueLimits, Rate
 from tournee.engine.testing import (
     RunOutcome,
     advance,
@@ -267,3 +268,18 @@ async def test_a_schedule_is_fired_for_a_chosen_instant(engine: Engine, handlers
     assert (run.payload["n"], run.key) == (8, "report@2026-07-01T06:00:00Z")
     with pytest.raises(LookupError, match="no schedule 'unknown'"):
         await fire(engine, "unknown")
+
+
+async def test_a_limited_queue_runs_what_its_rate_lets_through(pool: Pool, handlers: Handlers) -> None:
+    registry = build_registry(handlers)
+    registry.declare_queue("work", limits=QueueLimits(concurrency=1, rate=Rate(2, HOUR)))
+    engine = build_engine(pool, registry)
+    await engine.declare()
+    await enqueue(engine, *(Work(n=n) for n in range(5)))
+    assert len((await drain(engine)).runs) == 2
+    assert (await drain(engine)).runs == []
+    await advance(engine, HOUR)
+    assert len((await drain(engine)).require_success().runs) == 2
+    await advance(engine, HOUR)
+    await drain(engine)
+    assert handlers.started == ["0", "1", "2", "3", "4"]
