@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +85,12 @@ class Recorder:
 
 
 @asynccontextmanager
-async def serve_web(pipeline: Pipeline, port: int = 0, **options: Any) -> AsyncIterator[RunningWeb]:
-    """Serve the application over a pipeline; `options` replace what `WebServices` gets. Port 0: a free one."""
+async def serve_web(
+    pipeline: Pipeline, port: int = 0, watch: Callable[[FastAPI], None] = lambda app: None, **options: Any
+) -> AsyncIterator[RunningWeb]:
+    """Serve the application over a pipeline; `options` replace what `WebServices` gets. Port 0: a free one.
+    `watch` gets the application before it serves.
+    """
     sock = bind_loopback("127.0.0.1", port)
     token = options.get("access_token") or secrets.token_urlsafe(32)
     given: dict[str, Any] = {
@@ -101,6 +105,7 @@ async def serve_web(pipeline: Pipeline, port: int = 0, **options: Any) -> AsyncI
     app = create_app(WebServices(**{**given, **options}))
     asked: list[str] = []
     app.add_middleware(Recorder, asked=asked)
+    watch(app)
     server = WebServer(app, sock)
     await server.start()
     try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from tournee.db.pool import Pool
 from tournee.engine.client import (
@@ -40,12 +41,28 @@ class SystemReader:
     def __init__(self, engine: Engine, pool: Pool) -> None:
         self._engine = engine
         console = ConsoleStore(pool)
+        # Whether a store answers is asked anew each time; what it answers may be a little older.
+        self._postgresql = KeptRead(lambda: _confirm(console.ping()), 0.0, PART_SECONDS, cost_factor=0)
+        self._redis = KeptRead(
+            lambda: _confirm(engine.broker.read_depth(DEAD_LETTERS)), 0.0, PART_SECONDS, cost_factor=0
+        )
         self._ledger = KeptRead(engine.read_ledger, 1.0, PART_SECONDS)
         self._depths = KeptRead(self._read_depths, 1.0, PART_SECONDS)
         self._providers = KeptRead(engine.read_providers, 1.0, PART_SECONDS)
         self._workers = KeptRead(engine.read_workers, 1.0, PART_SECONDS)
         self._freshness = KeptRead(lambda: read_freshness(pool), 5.0, PART_SECONDS)
         self._totals = KeptRead(console.read_totals, 5.0, PART_SECONDS)
+        reads: tuple[KeptRead[Any], ...] = (
+            self._postgresql,
+            self._redis,
+            self._ledger,
+            self._depths,
+            self._providers,
+            self._workers,
+            self._freshness,
+            self._totals,
+        )
+        self._reads = reads
         self._looking: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
@@ -56,19 +73,14 @@ class SystemReader:
 
     async def stop(self) -> None:
         """End a look that is under way."""
+        for read in self._reads:
+            read.stop()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking}, timeout=LOOK_SECONDS)
 
     async def _look(self) -> None:
-        await asyncio.gather(
-            self._ledger.refresh(),
-            self._depths.refresh(),
-            self._providers.refresh(),
-            self._workers.refresh(),
-            self._freshness.refresh(),
-            self._totals.refresh(),
-        )
+        await asyncio.gather(*(read.refresh() for read in self._reads))
 
     async def _read_depths(self) -> dict[QueueName, BrokerDepth]:
         queues = [*(queue.name for queue in self._engine.registry.queues), DEAD_LETTERS]
@@ -77,22 +89,27 @@ class SystemReader:
 
     def read_samples(self) -> Iterable[Sample]:
         """What the last look found."""
-        ledger, depths = self._ledger.answer, self._depths.answer
+        postgresql, redis = self._postgresql.answer is True, self._redis.answer is True
+        depths = self._depths.answer if redis and self._depths.answer is not None else {}
         samples: list[Sample] = [
-            (catalogue.UP, ("postgresql",), float(ledger is not None)),
-            (catalogue.UP, ("redis",), float(depths is not None)),
+            (catalogue.UP, ("postgresql",), float(postgresql)),
+            (catalogue.UP, ("redis",), float(redis)),
+            *((catalogue.WINDOW_LIMIT, (queue,), limit) for queue, limit in self._engine.read_windows().items()),
         ]
-        for status in ledger or ():
+        for queue, depth in depths.items():
+            samples += _tell_depth(queue, depth)
+        return [*samples, *self._tell_ledger(depths)] if postgresql else samples
+
+    def _tell_ledger(self, depths: Mapping[QueueName, BrokerDepth]) -> list[Sample]:
+        samples: list[Sample] = []
+        for status in self._ledger.answer or ():
             samples += _tell_queue(status)
-            depth = (depths or {}).get(status.queue)
+            depth = depths.get(status.queue)
             if depth is not None:
                 drift = abs(depth.waiting + depth.active - status.queued - status.running)
                 samples.append((catalogue.DRIFT, (status.queue,), drift))
-        for queue, depth in (depths or {}).items():
-            samples += _tell_depth(queue, depth)
         for provider in self._providers.answer or ():
             samples += _tell_provider(provider)
-        samples += [(catalogue.WINDOW_LIMIT, (queue,), limit) for queue, limit in self._engine.read_windows().items()]
         samples += self._tell_workers(self._workers.answer)
         samples += self._tell_freshness(self._freshness.answer)
         samples += self._tell_totals()
@@ -134,6 +151,11 @@ class SystemReader:
             (catalogue.COST, (), totals.cost_microcents / MICROCENTS_PER_CENT),
             (catalogue.DELIVERIES, (), totals.delivered),
         ]
+
+
+async def _confirm(asking: Awaitable[object]) -> bool:
+    await asking
+    return True
 
 
 def _tell_queue(status: QueueStatus) -> list[Sample]:

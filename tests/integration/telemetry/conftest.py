@@ -33,6 +33,14 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def mails(tmp_path: Path) -> Path:
+    """An empty folder for what is imported."""
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 async def telemetry(tmp_path: Path) -> AsyncIterator[Telemetry]:
     """Of a process in a home of its own."""
     async with open_telemetry(Settings(home=tmp_path / "home"), "test") as opened:

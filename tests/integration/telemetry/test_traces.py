@@ -39,13 +39,6 @@ def only(spans: list[SeenSpan]) -> SeenSpan:
     return span
 
 
-@pytest.fixture
-def mails(tmp_path: Path) -> Path:
-    folder = tmp_path / "mails"
-    folder.mkdir()
-    return folder
-
-
 async def test_one_trace_follows_a_newsletter_through_the_four_queues(
     receiver: Receiver, telemetry: Telemetry, pipeline: Pipeline, mails: Path
 ) -> None:
