@@ -93,6 +93,9 @@ async def open_pool(settings: PoolSettings) -> Pool:
             "timezone": "UTC",
             # JIT compiles for longer than any of our statements runs.
             "jit": "off",
+            # Every statement has its index. What was planned while a table was small or never analysed must not
+            # read the whole of it when it has grown.
+            "enable_seqscan": "off",
         },
     )
     assert pool is not None
