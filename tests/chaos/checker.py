@@ -26,11 +26,16 @@ async def wait_until_drained(stage: Stage) -> float | None:
     """Seconds until all was enqueued and no job is live; None if that did not come about."""
     began = time.monotonic()
     while (seconds := time.monotonic() - began) < PATIENCE_SECONDS:
-        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            async with stage.connect() as connection:
-                if stage.done.is_set() and await connection.fetchval(LIVE) == 0:
-                    return seconds
+        if stage.done.is_set() and await _count_live(stage) == 0:
+            return seconds
         await asyncio.sleep(0.25)
+    return None
+
+
+async def _count_live(stage: Stage) -> int | None:
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with stage.connect() as connection:
+            return int(await connection.fetchval(LIVE))
     return None
 
 

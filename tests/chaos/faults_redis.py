@@ -34,19 +34,22 @@ async def flush_idle(stage: Stage, fault: PlannedFault) -> str:
     enqueuer = stage.enqueuers[0]
     await enqueuer.wait_ready()
     enqueuer.send(do="pause")
-    idle = False
     try:
-        async with stage.connect() as connection:
-            for _ in range(60):
-                idle = bool(await connection.fetchval(IDLE))
-                if idle:
-                    break
-                await asyncio.sleep(0.1)
+        idle = await _wait_idle(stage)
         await flush(stage)
         await asyncio.sleep(0.5)
     finally:
         enqueuer.send(do="resume")
     return "FLUSHALL while idle" if idle else "FLUSHALL while no job came, but some were held by other faults"
+
+
+async def _wait_idle(stage: Stage) -> bool:
+    async with stage.connect() as connection:
+        for _ in range(60):
+            if await connection.fetchval(IDLE):
+                return True
+            await asyncio.sleep(0.1)
+    return False
 
 
 async def flush_in_add(stage: Stage, fault: PlannedFault) -> str:
