@@ -17,6 +17,7 @@ from tournee.engine.client import DeadQuery, JobQuery, JobState, Operator
 from tournee.engine.postgres.store import PostgresJobStore
 
 AWAY_SECONDS = LEASE_SECONDS + 1.5
+MORE_THAN_ALLOWED = 220
 OPERATOR = Operator("chaos", "the fault operator")
 
 
@@ -149,16 +150,21 @@ async def exhaust_pool(stage: Stage, fault: PlannedFault) -> str:
             raise Missed(f"the pool of {member.name} was never free")
         await asyncio.sleep(2.5)
         return f"all of {member.name}'s connections taken"
+    return await use_up_connections(stage)
+
+
+async def use_up_connections(stage: Stage) -> str:
     taken = []
     try:
-        for _ in range(200):
+        for _ in range(MORE_THAN_ALLOWED):
             taken.append(await asyncpg.connect(stage.database_url, timeout=5))
-    except (asyncpg.PostgresError, OSError):
+    except asyncpg.TooManyConnectionsError:
         await asyncio.sleep(2.5)
+        return f"the server's connections used up by {len(taken)} idle ones"
     finally:
         for connection in taken:
             connection.terminate()
-    return f"the server's connections used up by {len(taken)} idle ones"
+    raise Missed("the server has more connections than expected")
 
 
 async def act_as_operator(stage: Stage, fault: PlannedFault) -> str:

@@ -18,8 +18,6 @@ from tests.chaos.stage import WORKERS, Stage, open_stage, start_fleet
 LOAD_SHARE = 0.97
 """Of the run's time over which jobs are enqueued."""
 JOBS_PER_MINUTE = 10_000
-SHARE_OF_FOLLOW_UPS = 0.09
-"""So many jobs of a hundred are enqueued by other jobs: the enqueuer makes the rest."""
 LOOK_SECONDS = 15.0
 PULSE = """
 SELECT (SELECT count(*) FROM engine.ready), (SELECT count(*) FROM engine.inflight), (SELECT count(*) FROM engine.dead),
