@@ -81,6 +81,17 @@ def empty_queue_at_claim(evidence: Evidence) -> Evidence:
     return replace(evidence, told=replace(evidence.told, flushes=[Flush(queued.at, 0.0)]))
 
 
+def hold_queued(evidence: Evidence, *, locked: bool) -> Evidence:
+    """A queued row of a paused queue, its entry fetched and not yet claimed."""
+    job = find_job(evidence, "0")
+    active = frozenset({job.entry})
+    effects = [effect for effect in evidence.effects if effect.job_id != job.id]
+    broker = replace(evidence.broker["work"], active=active, locked=active if locked else frozenset())
+    held = change_job(replace(evidence, inflight=[("work", job.id)], effects=effects), "0", state="queued")
+    queues = {**evidence.queues, "work": replace(evidence.queues["work"], shut=True)}
+    return replace(held, queues=queues, broker={**evidence.broker, "work": broker})
+
+
 DOCTORED: dict[str, tuple[int, Doctor]] = {
     "a completed row stands in ready": (1, lambda e: replace(e, ready=[find_job(e, "0").id])),
     "a narrow table tells of no row": (1, lambda e: replace(e, inflight=[("work", 999)])),
@@ -145,6 +156,7 @@ DOCTORED: dict[str, tuple[int, Doctor]] = {
         14,
         lambda e: replace(e, broker={**e.broker, "work": replace(e.broker["work"], active=frozenset({"j1-9"}))}),
     ),
+    "an entry whose fetcher is gone": (14, lambda e: hold_queued(e, locked=False)),
     "an acknowledged key is in no row": (
         15,
         lambda e: replace(e, told=replace(e.told, acknowledged=frozenset({("work", "999")}))),
@@ -155,6 +167,10 @@ DOCTORED: dict[str, tuple[int, Doctor]] = {
 async def test_each_wrong_thing_is_reported_by_the_check_that_is_for_it_and_by_no_other(sound: Evidence) -> None:
     reported = {name: name_broken(check_all(doctor(sound), at_rest=True)) for name, (_, doctor) in DOCTORED.items()}
     assert reported == {name: {invariant} for name, (invariant, _) in DOCTORED.items()}
+
+
+async def test_a_queue_that_is_shut_may_hold_jobs_at_rest(sound: Evidence) -> None:
+    assert_all_hold(hold_queued(sound, locked=True), at_rest=True)
 
 
 async def test_where_no_recorder_ran_the_checks_say_nothing_of_a_sound_engine(sound: Evidence) -> None:

@@ -46,10 +46,15 @@ def check_both_sides_agree_at_rest(evidence: Evidence, at_rest: bool) -> Iterato
         return
     for name, held in evidence.broker.items():
         rows = {
-            job.entry for job in evidence.ledger.values() if job.queue == name and job.state in ("queued", "running")
+            job.entry: job.state
+            for job in evidence.ledger.values()
+            if job.queue == name and job.state in ("queued", "running")
         }
         entries = held.waiting | held.active
-        for entry in sorted(rows - entries):
+        for entry in sorted(rows.keys() - entries):
             yield f"{entry} is {name}'s in the ledger, and not in Redis"
-        for entry in sorted(entries - rows):
+        for entry in sorted(entries - rows.keys()):
             yield f"{entry} is {name}'s in Redis, and no row accounts for it"
+        for entry in sorted(held.active - held.locked):
+            if rows.get(entry) == "queued":
+                yield f"{entry} was fetched from {name}, and whoever did so is gone"

@@ -157,8 +157,6 @@ class BrokerQueue:
     active: frozenset[str] = frozenset()
     locked: frozenset[str] = frozenset()
     """Those of `active` whose lock exists."""
-    hashes: frozenset[str] = frozenset()
-    """Ids of all job hashes, finished ones included."""
     epoch: int | None = None
 
 

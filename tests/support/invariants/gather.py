@@ -94,20 +94,13 @@ async def _read_queue(redis: Any, name: str) -> BrokerQueue:
             pipe.lrange(base + part, 0, -1)
         pipe.get(f"{base}tournee-epoch")
         waiting, paused, active, epoch = await pipe.execute()
-    hashes = {text.removeprefix(base) async for text in _scan(redis, f"{base}[jd]*-*")}
     running = _texts(active)
     return BrokerQueue(
         waiting=frozenset(_texts([*waiting, *paused])),
         active=frozenset(running),
         locked=frozenset([raw_id for raw_id in running if await redis.exists(f"{base}{raw_id}:lock")]),
-        hashes=frozenset(raw_id for raw_id in hashes if ":" not in raw_id),
         epoch=int(epoch) if epoch is not None else None,
     )
-
-
-async def _scan(redis: Any, pattern: str) -> Any:
-    async for key in redis.scan_iter(match=pattern, count=1_000):
-        yield key.decode() if isinstance(key, bytes) else key
 
 
 def _texts(values: Sequence[bytes | str]) -> list[str]:

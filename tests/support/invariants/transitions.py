@@ -54,6 +54,25 @@ SAID: dict[tuple[str, int], Any] = {
 }
 """What the type of an argument does not tell, by statement and place."""
 
+KNOWN: dict[str, Any] = {
+    **dict.fromkeys(("int8[]", "int4[]", "bool[]", "int4", "int8")),
+    "text": "work",
+    "text[]": [],
+    "uuid": UUID(int=1),
+    "interval": timedelta(minutes=1),
+    "bool": False,
+    "float8": 1.0,
+}
+"""What every other argument of a type gets; ids, fences and marks are made for the rows."""
+ELEMENTS: dict[str, Any] = {
+    "text[]": "work",
+    "int2[]": 1,
+    "jsonb[]": {},
+    "timestamptz[]": None,
+    "interval[]": timedelta(0),
+}
+"""One job for the insert, by the type of the column."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Transition:
@@ -105,45 +124,33 @@ async def find_transitions(connection: Connection, statement: str, fence: int = 
 
 def _make_arguments(statement: str, types: Sequence[str], ids: Sequence[int], fence: int) -> Iterator[list[Any]]:
     if statement == "insert_jobs":
-        yield [[_make_element(statement, name)] if name.endswith("[]") else AGEING_INTERVAL for name in types]
+        yield [[ELEMENTS[name]] if name.endswith("[]") else AGEING_INTERVAL for name in types]
     elif types[0] == "int8" and (statement, 1) not in SAID:
         for job_id in ids:
-            yield [job_id, *_make_rest(statement, types, ids, fence)]
+            yield [job_id, *_make_rest(statement, types, ids, fence, first=2)]
     else:
-        first = SAID.get((statement, 1), _make_value(types[0], ids, fence))
-        yield [first, *_make_rest(statement, types, ids, fence)]
+        yield _make_rest(statement, types, ids, fence, first=1)
 
 
-def _make_rest(statement: str, types: Sequence[str], ids: Sequence[int], fence: int) -> list[Any]:
+def _make_rest(statement: str, types: Sequence[str], ids: Sequence[int], fence: int, first: int) -> list[Any]:
+    places = list(enumerate(types, start=1))[first - 1 :]
+    unknown = {name for place, name in places if (statement, place) not in SAID and name not in KNOWN}
+    assert not unknown, f"say here what {statement}.sql gets for its {unknown}"
     return [
-        SAID.get((statement, place), _make_value(name, ids, fence)) for place, name in enumerate(types[1:], start=2)
+        SAID[statement, place] if (statement, place) in SAID else _make_value(name, ids, fence)
+        for place, name in places
     ]
 
 
 def _make_value(name: str, ids: Sequence[int], fence: int) -> Any:
-    values: dict[str, Any] = {
-        "int8[]": list(ids),
-        "int4[]": [fence] * len(ids),
-        "bool[]": [True] * len(ids),
-        "int4": fence,
-        "int8": fence,
-        "text": "work",
-        "text[]": [],
-        "uuid": UUID(int=1),
-        "interval": timedelta(seconds=60),
-        "bool": False,
-        "float8": 1.0,
-        "numeric": 1,
-    }
-    return values[name]
-
-
-def _make_element(statement: str, name: str) -> Any:
-    values: dict[str, Any] = {
-        "text[]": "work",
-        "int2[]": 1,
-        "jsonb[]": {},
-        "timestamptz[]": None,
-        "interval[]": timedelta(0),
-    }
-    return values[name]
+    match name:
+        case "int8[]":
+            return list(ids)
+        case "int4[]":
+            return [fence] * len(ids)
+        case "bool[]":
+            return [True] * len(ids)
+        case "int4" | "int8":
+            return fence
+        case _:
+            return KNOWN[name]
