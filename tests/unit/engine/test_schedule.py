@@ -115,9 +115,14 @@ def test_at_most_a_hundred_missed_instants_are_made_up_for_the_latest_ones() -> 
     assert (len(instants), instants[0], instants[-1]) == (MAX_MISSED, now - timedelta(minutes=99), now)
 
 
-def test_an_instant_that_a_new_time_zone_table_moved_away_does_not_fire() -> None:
-    planned = plan_firing(Cron("0 3 * * *", BERLIN), Missed.LATEST, utc(2026, 5, 1, 2), utc(2026, 5, 1, 2))
-    assert (list(planned.instants), planned.next_at) == ([], utc(2026, 5, 2, 1))
+def test_an_instant_that_a_new_time_zone_table_moved_fires_once_where_it_is_now() -> None:
+    cron = Cron("0 3 * * *", BERLIN)  # at 01:00 UTC by today's table
+    earlier = plan_firing(cron, Missed.LATEST, utc(2026, 5, 1, 2), utc(2026, 5, 1, 2), utc(2026, 4, 30, 1))
+    assert (list(earlier.instants), earlier.next_at) == ([utc(2026, 5, 1, 1)], utc(2026, 5, 2, 1))
+    fired = plan_firing(cron, Missed.LATEST, utc(2026, 5, 1, 2), utc(2026, 5, 1, 2), utc(2026, 5, 1, 1))
+    assert (list(fired.instants), fired.next_at) == ([], utc(2026, 5, 2, 1))
+    later = plan_firing(cron, Missed.LATEST, utc(2026, 5, 1, 0), utc(2026, 5, 1, 0), utc(2026, 4, 30, 0))
+    assert (list(later.instants), later.next_at) == ([], utc(2026, 5, 1, 1))
 
 
 def test_a_firing_has_one_key_in_whatever_zone_it_is_told() -> None:

@@ -31,6 +31,8 @@ MAX_MISSED = 100
 GRACE = timedelta(seconds=30)
 """How late a firing may be and still count as on time: longer than a fail-over, shorter than an outage."""
 FIRST_SPAN = timedelta(minutes=2)
+TABLE_SHIFT = timedelta(hours=3)
+"""How far a new time zone table may move an instant that was computed with the old one."""
 
 NICKNAMES = {
     "@hourly": "0 * * * *",
@@ -94,6 +96,10 @@ class Cron:
     def next_after(self, moment: datetime) -> datetime:
         """The first instant after `moment`, in UTC."""
         return next(self.walk(moment))
+
+    def falls_on(self, moment: datetime) -> bool:
+        """Whether a moment is an instant."""
+        return self.next_after(moment - timedelta(seconds=1)) == moment
 
     def walk(self, after: datetime) -> Iterator[datetime]:
         """All instants after a moment, each later than the one before."""
@@ -177,10 +183,16 @@ class Plan:
     next_at: datetime
 
 
-def plan_firing(cron: Cron, missed: Missed, next_at: datetime, now: datetime) -> Plan:
+def plan_firing(
+    cron: Cron, missed: Missed, next_at: datetime, now: datetime, last_fired_at: datetime | None = None
+) -> Plan:
     """Which instants, of those from `next_at` to `now`, make a job; and which instant is next."""
     at_most = MAX_MISSED if missed is Missed.ALL else 1
-    instants = cron.list_latest(next_at, now, at_most)
+    first = next_at
+    if not cron.falls_on(next_at):
+        # A new time zone table has moved it. Where it is earlier now it is behind us, and must not get lost.
+        first = max(next_at - TABLE_SHIFT, (last_fired_at or next_at - TABLE_SHIFT) + timedelta(seconds=1))
+    instants = cron.list_latest(first, now, at_most)
     if missed is Missed.SKIP:
         instants = [instant for instant in instants if now - instant <= GRACE]
     return Plan(instants, cron.next_after(now))

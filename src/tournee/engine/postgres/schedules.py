@@ -67,7 +67,7 @@ class ScheduleLedger:
                 return Fired(redeclared=True)
             if row.paused or row.next_at > now:
                 return Fired()
-            plan = plan_firing(schedule.cron, schedule.missed, row.next_at, now)
+            plan = plan_firing(schedule.cron, schedule.missed, row.next_at, now, row.last_fired_at)
             jobs = [make_job(schedule, instant, now) for instant in plan.instants]
             answers = await insert_jobs(connection, jobs)
             transaction.created.update((schedule.queue, schedule.kind) for answer in answers if answer.created)
