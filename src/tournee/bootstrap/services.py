@@ -96,7 +96,7 @@ async def open_services(
         index = EmbeddedIndex(pool)
         mailer = build_mailer(settings)
         stack.push_async_callback(mailer.close)
-        ports = _build_ports(settings, pool, cpu, index, mailer)
+        ports = _build_ports(settings, stores, pool, cpu, index, mailer)
         registry = _build_registry(settings, telemetry.wrap_ports(ports) if telemetry is not None else ports)
         engine = Engine(
             pool,
@@ -144,7 +144,9 @@ def _build_registry(settings: Settings, ports: StagePorts) -> Registry:
     return registry
 
 
-def _build_ports(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer) -> StagePorts:
+def _build_ports(
+    settings: Settings, stores: Stores, pool: Pool, cpu: CpuPool, index: EmbeddedIndex, mailer: Mailer
+) -> StagePorts:
     return StagePorts(
         pool=pool,
         sources={"import": ImportSource(pool)},
@@ -155,6 +157,7 @@ def _build_ports(settings: Settings, pool: Pool, cpu: CpuPool, index: EmbeddedIn
         mailer=mailer,
         administrators=settings.admin_emails,
         host=settings.mail_from.rpartition("@")[2],
+        console_url=settings.console_url or (stores.stack.web_url if stores.stack is not None else ""),
         raw_kept=timedelta(days=settings.raw_kept_days),
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 
 from tournee.pipeline.core.text import clean_text, to_single_line
@@ -40,12 +41,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One fault, as the administrators are told of it."""
+    """One fault, as the administrators are told of it; it is one of so many `faults` of its incident."""
 
     notice_id: int
     fault_key: str
     subject: str
     body: str
+    faults: int = 1
+    began_at: datetime | None = None
 
 
 def make_message_id(name: str, identity: str, host: str) -> str:
@@ -70,15 +73,32 @@ def compose_alert(alert: Alert, host: str) -> Email:
     )
 
 
-def compose_notice(notice: Notice, address: str, host: str) -> Email:
-    """The notice to one administrator, as plain text."""
+def compose_notice(notice: Notice, address: str, host: str, console_url: str = "") -> Email:
+    """The notice to one administrator, as plain text. `console_url`: where its job is shown."""
     return Email(
         message_id=make_message_id(f"notice-{notice.notice_id}", f"{notice.fault_key}\n{address}", host),
         to=address,
         subject=to_single_line(f"[Tournée] {notice.subject}", MAX_SUBJECT),
-        text=clean_text(notice.body).rstrip() + "\n",
+        text="\n".join([*_count_faults(notice), clean_text(notice.body).rstrip(), *_link_job(notice, console_url)])
+        + "\n",
         headers=_HEADERS,
     )
+
+
+def _count_faults(notice: Notice) -> list[str]:
+    """How often and since when, where that is more than this once."""
+    if notice.faults < 2 or notice.began_at is None:
+        return []
+    since = notice.began_at.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return [f"{notice.faults} such faults since {since}; this is the one that this mail is about:", ""]
+
+
+def _link_job(notice: Notice, console_url: str) -> list[str]:
+    """The fault's key ends with the job and its dispatch."""
+    job_id = notice.fault_key.split(":")[-2:-1]
+    if not console_url or not job_id or not job_id[0].isdigit():
+        return []
+    return [f"In the console: {console_url.rstrip('/')}/jobs/{job_id[0]}"]
 
 
 def explain_delivery(why: Mapping[str, str], mailbox: str, wording: Wording) -> str:

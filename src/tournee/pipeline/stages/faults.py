@@ -1,6 +1,7 @@
 """Telling the administrators: a notice row and the job that sends it, in the transaction of the fault.
 
-Keeps: one notice per death. A job that dies again after a redrive is a new fault and is told again.
+Keeps: one notice per death, one mail per incident (the same fault by the same class of error). A job that dies again
+after a redrive is a new fault.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ MAX_SUBJECT = 150
 
 
 async def report_fault(tx: Transaction, notice: NewNotice) -> None:
-    """Write the notice down and enqueue its sending; a fault that was written down before changes nothing."""
+    """Write the notice down, and enqueue its mail where it is the first of its incident, or one that says how it has
+    grown; a fault that was written down before changes nothing.
+    """
     notice_id = await insert_notice(tx.connection, notice)
     if notice_id is not None:
         await tx.enqueue(SendAdminNotice(notice_id=notice_id))
@@ -35,6 +38,7 @@ def describe_invalid(dead: DeadJob, newsletter_id: int, newsletter: InvalidNewsl
     ]
     return NewNotice(
         fault_key=_fault_key("newsletter-invalid", dead),
+        incident=f"newsletter-invalid:{dead.error.error_class}",
         subject=f"Invalid newsletter: {title}",
         body="\n".join(lines),
         newsletter_id=newsletter_id,
@@ -51,6 +55,7 @@ def describe_dead_sync(dead: DeadJob, mailbox: str) -> NewNotice:
     ]
     return NewNotice(
         fault_key=_fault_key("mailbox-unsynchronised", dead),
+        incident=f"mailbox-unsynchronised:{dead.error.error_class}",
         subject=f"Mailbox not synchronised: {to_single_line(mailbox, MAX_SUBJECT)}",
         body="\n".join(lines),
     )

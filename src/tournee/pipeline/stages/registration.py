@@ -41,6 +41,7 @@ class StagePorts:
     mailer: Mailer
     administrators: Sequence[str]
     host: str
+    console_url: str = ""
     raw_kept: timedelta = fetch_emails.RAW_KEPT
     retries: Mapping[str, RetryPolicy] = field(default_factory=dict)
     begin_trace: BeginTrace = begin_untraced
@@ -112,7 +113,9 @@ def _register_notifications(registry: Registry, ports: StagePorts) -> None:
     )
     registry.add(
         SendAdminNotice,
-        send_notifications.SendAdminNotices(ports.pool, ports.mailer, ports.administrators, ports.host).handle,
+        send_notifications.SendAdminNotices(
+            ports.pool, ports.mailer, ports.administrators, ports.host, ports.console_url
+        ).handle,
         time_limit=timedelta(minutes=1),
         retry=_retry(ports, "sendNotifications"),
         on_dead=send_notifications.on_dead_notice,

@@ -47,11 +47,14 @@ class SendNotifications:
 class SendAdminNotices:
     """Handler of `SendAdminNotice`. With no administrators the notice stays unsent, and the job says so."""
 
-    def __init__(self, pool: Pool, mailer: Mailer, administrators: Sequence[str], host: str) -> None:
+    def __init__(
+        self, pool: Pool, mailer: Mailer, administrators: Sequence[str], host: str, console_url: str = ""
+    ) -> None:
         self._pool = pool
         self._mailer = mailer
         self._administrators = administrators
         self._host = host
+        self._console_url = console_url
 
     async def handle(self, job: Job[SendAdminNotice]) -> None:
         """Send one notice to each administrator; after a failure all are sent it again, under the same ids."""
@@ -59,7 +62,7 @@ class SendAdminNotices:
             stored = await load_notice(connection, job.payload.notice_id)
         if stored is not None and not stored.sent:
             for address in self._administrators:
-                await self._mailer.send(compose_notice(stored.notice, address, self._host))
+                await self._mailer.send(compose_notice(stored.notice, address, self._host, self._console_url))
         if not self._administrators:
             await job.log("no administrators are set up: nobody was told")
         async with job.transaction() as tx:

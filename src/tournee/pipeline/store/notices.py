@@ -1,22 +1,30 @@
 """Notices to the administrators, written in the transaction of the fault.
 
-Keeps: one notice per fault. The caller commits.
+Keeps: one notice per fault, one mail per incident: faults of one cause in a row are counted, and a mail is sent for the
+first of them, again when there are ten times as many, and once in a long while if it goes on. The caller commits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tournee.db.pool import Connection
 from tournee.pipeline.core.emails import Notice
 from tournee.pipeline.store.sql import SQL
 
+QUIET = timedelta(hours=1)
+"""An incident is over when so long nothing of it happened."""
+REPEATED = timedelta(hours=6)
+"""One that goes on is told of again after so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewNotice:
-    """A fault to be told; `fault_key` names it so that it is told once."""
+    """A fault to be told; `fault_key` names it so that it is told once, `incident` names its cause."""
 
     fault_key: str
+    incident: str
     subject: str
     body: str
     newsletter_id: int | None = None
@@ -31,11 +39,12 @@ class StoredNotice:
 
 
 async def insert_notice(connection: Connection, new: NewNotice) -> int | None:
-    """Write it down; None if this fault was written down before."""
-    notice_id: int | None = await connection.fetchval(
-        SQL.insert_notice, new.fault_key, new.newsletter_id, new.subject, new.body
+    """Write it down; its id if a mail is to be sent for it, None if it is only counted or was written down before."""
+    await connection.execute(SQL.lock_incident, new.incident)
+    row = await connection.fetchrow(
+        SQL.insert_notice, new.fault_key, new.newsletter_id, new.subject, new.body, new.incident, QUIET, REPEATED
     )
-    return notice_id
+    return row["id"] if row is not None and row["announced"] else None
 
 
 async def load_notice(connection: Connection, notice_id: int) -> StoredNotice | None:
@@ -43,7 +52,7 @@ async def load_notice(connection: Connection, notice_id: int) -> StoredNotice | 
     row = await connection.fetchrow(SQL.load_notice, notice_id)
     if row is None:
         return None
-    notice = Notice(row["id"], row["fault_key"], row["subject"], row["body"])
+    notice = Notice(row["id"], row["fault_key"], row["subject"], row["body"], row["faults"], row["began_at"])
     return StoredNotice(notice, sent=row["sent"])
 
 

@@ -27,7 +27,7 @@ WITH import AS (
 ), noticed AS (
     SELECT count(*) AS notices_waiting
     FROM news.messages m JOIN news.admin_notices a ON a.newsletter_id = m.id
-    WHERE m.import_id = $1 AND m.class = 'newsletter' AND a.sent_at IS NULL AND a.error IS NULL
+    WHERE m.import_id = $1 AND m.class = 'newsletter' AND a.announced AND a.sent_at IS NULL AND a.error IS NULL
 )
 SELECT staged.*, read.*, told.*, noticed.*, import.not_mail, import.duplicates,
        EXISTS (

@@ -1,0 +1,15 @@
+"""Notices to the administrators, grouped into incidents."""
+
+from alembic import op
+
+from tournee.db.migrations import execute_script, read_sql
+
+revision = "0005_incidents"
+down_revision = "0004_schedules"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the plain SQL beside this file."""
+    execute_script(op.get_bind(), read_sql(revision))
