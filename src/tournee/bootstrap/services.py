@@ -112,6 +112,8 @@ async def open_services(
         )
         if telemetry is not None:
             telemetry.watch(pool, engine)
+            if alerts is not None:
+                telemetry.watch_alerts(alerts)
         if maintains:
             pruning = Service("raw mail", lambda: _prune(pool), PRUNE_SECONDS)
             pruning.start()

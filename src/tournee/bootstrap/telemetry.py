@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from tournee.alerts import Alerts
 from tournee.db.pool import Pool
 from tournee.engine.client import Engine, Observer
 from tournee.kit.errors import SetupError
+from tournee.kit.logs.pipeline import PIPELINE
 from tournee.kit.trace import BeginTrace, begin_untraced
 from tournee.pipeline.stages.registration import StagePorts
 from tournee.settings import Settings
@@ -29,6 +31,7 @@ from tournee.telemetry.meters import Meters
 from tournee.telemetry.process import LoopLag, read_load, read_pool
 from tournee.telemetry.provider_calls import ProviderCalls
 from tournee.telemetry.system import SystemReader
+from tournee.telemetry.telling import tell_of_alerts, tell_of_logs
 from tournee.telemetry.tracing.endpoint import find_endpoint
 from tournee.telemetry.tracing.spans import NO_SPANS, Spans
 
@@ -82,6 +85,10 @@ class Telemetry:
         self.meters.add_source(lambda: read_pool(pool))
         self.meters.add_source(lambda: read_load(engine))
 
+    def watch_alerts(self, alerts: Alerts) -> None:
+        """Tell of what this process's alerts did."""
+        self.meters.add_source(tell_of_alerts(alerts.snapshot))
+
     def watch_requests(self, app: Application) -> None:
         """Count and trace the requests of this process's one web application. Call it last: it is the outermost."""
         app.add_middleware(RequestMeterMiddleware, meter=RequestMeter(self.meters, self.spans))
@@ -107,6 +114,7 @@ async def open_telemetry(settings: Settings, role: str) -> AsyncIterator[Telemet
         if tracing is not None:
             stack.push_async_callback(tracing.stop)
             meters.add_source(tracing.read_samples)
+        meters.add_source(tell_of_logs(PIPELINE.count))
         lag = LoopLag(meters)
         lag.start()
         stack.push_async_callback(lag.stop)

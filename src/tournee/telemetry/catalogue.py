@@ -102,9 +102,15 @@ HTTP_SECONDS = _histogram("tournee_http_request_seconds", "method route", "Until
 
 # --- what was told, and what was not
 
-ALERTS_SENT = _counter("tournee_alerts_sent_total", "", "Alerts that were taken by Discord or by mail.")
-ALERTS_DROPPED = _counter("tournee_alerts_dropped_total", "", "Alerts that were given up.")
-LOG_LINES_DROPPED = _counter("tournee_log_lines_dropped_total", "", "Log lines that the full queue did not take.")
+ERRORS_RECORDED = _counter("tournee_errors_recorded_total", "source", "Errors and rate limits that alerting has seen.")
+INCIDENTS = _gauge("tournee_open_incidents", "", "Conditions that were told and are not over.")
+ALERTS_TOLD = _counter("tournee_alerts_told_total", "condition", "Messages made, repeats and recoveries too.")
+ALERTS_SENT = _counter("tournee_alerts_sent_total", "channel", "Messages that a channel took.")
+ALERTS_DROPPED = _counter(
+    "tournee_alerts_dropped_total", "channel", "Messages that a channel was not given or refused."
+)
+LOG_LINES = _counter("tournee_log_lines_total", "log", "Log lines written.")
+LOG_LINES_DROPPED = _counter("tournee_log_lines_dropped_total", "log", "Log lines that the full queue did not take.")
 SPANS_EXPORTED = _counter("tournee_spans_exported_total", "", "Spans that the OpenTelemetry endpoint took.")
 SPANS_DROPPED = _counter(
     "tournee_spans_dropped_total", "reason", "Spans lost: queue_full, or export_failed at the endpoint."

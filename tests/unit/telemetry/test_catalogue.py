@@ -21,9 +21,8 @@ from tournee.telemetry.catalogue import METRICS, Kind, Metric
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "monitoring.md"
 BOUNDED_LABELS = {
     *("queue", "kind", "state", "outcome", "provider", "call", "store", "method", "route", "status", "reason"),
-    *("class", "direction", "quantile"),
+    *("class", "direction", "quantile", "channel", "condition", "source", "log"),
 }
-UNITS = ("seconds", "jobs", "connections", "cents")
 NAMES = {metric.name for metric in METRICS}
 OF_THE_LIBRARY = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
