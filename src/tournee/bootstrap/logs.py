@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from tournee.kit.logs.entry import Entry
-from tournee.kit.logs.level import LEVELS, LevelWatch
+from tournee.kit.logs.level import LEVEL_FILE, LEVELS, LevelWatch
 from tournee.kit.logs.pipeline import PIPELINE, LevelledLogger, NamedLogger, PipelineHandler
 from tournee.kit.logs.sink import Sink
 from tournee.kit.logs.terminal import TerminalForm
@@ -54,14 +54,9 @@ def configure_logs(settings: Settings | None = None, *, level: int | None = None
         watch.stop()
     _watching.clear()
     if settings is not None:
-        _watching.append(LevelWatch(find_level_file(settings.home), configured, _apply_level))
+        _watching.append(LevelWatch(settings.home / LEVEL_FILE, configured, _apply_level))
         _watching[0].start()
     capture_uncaught()
-
-
-def find_level_file(home: Path) -> Path:
-    """Where the level that is asked for at run time stands."""
-    return home / "run" / "log-level"
 
 
 def close_logs() -> None:

@@ -23,6 +23,7 @@ from tournee.cli.commands import (
     doctor,
     imports,
     jobs,
+    log_level,
     migrate,
     queues,
     reconcile,
@@ -45,6 +46,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+LAST_WRITES_SECONDS = 1.0
+
 COMMANDS: Mapping[str, Callable[..., None]] = {
     "up": up.run_up,
     "demo": demo.run_demo,
@@ -55,6 +58,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = {
     "status": status.read_status,
     "reconcile": reconcile.reconcile,
     "migrate": migrate.migrate,
+    "log-level": log_level.set_log_level,
     "doctor": doctor.examine_setup,
     "sandbox": sandbox.run_sandbox,
 }
@@ -92,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answered = app(args=words, prog_name="tournee", standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:
+        _finish_logs()
         return _explain(error, debug=debug)
+    _finish_logs()
     return answered if isinstance(answered, int) else ExitCode.DONE
 
 
@@ -103,6 +109,13 @@ def _keep_script_to_this_process() -> None:
     script = sys.modules.get("__main__")
     if script is not None and script.__spec__ is None:
         script.__spec__ = ModuleSpec("tournee.__main__", None)
+
+
+def _finish_logs() -> None:
+    """Have what was logged written before the last word."""
+    pipeline = sys.modules.get("tournee.kit.logs.pipeline")
+    if pipeline is not None:
+        pipeline.PIPELINE.flush(LAST_WRITES_SECONDS)
 
 
 def _take_debug(words: list[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tournee.bootstrap.logs import close_logs
 from tournee.cli.main import main
 
 
@@ -33,7 +36,7 @@ def tournee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.delenv(name)
     monkeypatch.setenv("TOURNEE_HOME", str(tmp_path / "home"))
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    level, hooks = root.level, (threading.excepthook, sys.unraisablehook)
 
     def run(*words: str, **variables: str) -> Answer:
         with monkeypatch.context() as patch:
@@ -44,8 +47,8 @@ def tournee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         return Answer(code, printed.out, printed.err)
 
     yield run
-    for handler in set(root.handlers) - set(handlers):
-        root.removeHandler(handler)
-        handler.close()
+    close_logs()
+    threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(capture=False)
     root.setLevel(level)
     structlog.reset_defaults()

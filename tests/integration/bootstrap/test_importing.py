@@ -107,7 +107,7 @@ def planted(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_dead_letter_is_listed_shown_redriven_and_discarded_and_each_act_is_audited(
-    tournee: Tournee, database_url: str, redis_url: str, planted: tuple[Path, Path]
+    tournee: Tournee, database_url: str, redis_url: str, planted: tuple[Path, Path], tmp_path: Path
 ) -> None:
     folder, faults = planted
     stores = {"database_url": database_url, "redis_url": redis_url}
@@ -125,6 +125,7 @@ def test_a_dead_letter_is_listed_shown_redriven_and_discarded_and_each_act_is_au
     assert (summary["invalid"], summary["dead"], summary["failed"], summary["not_mail"]) == (1, 1, 1, 1)
     assert "1 file is no mail:" in done.stderr
     assert "\x1b" not in done.stderr
+    check_filed(tmp_path / "home" / "logs" / "errors.log")
 
     [dead] = ask("dead", "list")["jobs"]
     assert (dead["queue"], dead["state"], dead["error_class"]) == ("processMails", "dead", "JSONDecodeError")
@@ -145,6 +146,20 @@ def test_a_dead_letter_is_listed_shown_redriven_and_discarded_and_each_act_is_au
     assert tournee("dead", "show", str(dead["id"]), **stores).code == 1
     assert ask("dead", "discard", "--all")["matched"] == 0
     assert read_audits(database_url) == [("redrive", "mended"), ("cancel", "enough")]
+
+
+def check_filed(log: Path) -> None:
+    """The dead job's line in the log has all that its reader needs."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    [line] = [line for line in lines if line["event"] == "job is dead"]
+    assert (line["queue"], line["attempt"], line["of"], line["level"]) == ("processMails", 1, 1, "error")
+    assert line["error_class"] == "JSONDecodeError"
+    assert "Unterminated string" in line["error"]
+    assert "Traceback" in line["stack"]
+    assert line["job"] > 0
+    assert line["key"]
+    assert len(line["trace"]) == 32
+    assert log.stat().st_mode & 0o777 == 0o600
 
 
 def read_audits(url: str) -> list[tuple[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import sys
 import threading
 import warnings
@@ -14,9 +16,9 @@ from typing import Any
 import pytest
 import structlog
 
-from tournee.bootstrap.logs import close_logs, configure_logs, find_level_file
+from tournee.bootstrap.logs import close_logs, configure_logs
 from tournee.kit.logs.correlation import correlate
-from tournee.kit.logs.level import LevelWatch, read_level, write_level
+from tournee.kit.logs.level import LEVEL_FILE, LevelWatch, read_level, write_level
 from tournee.kit.logs.pipeline import FILED_ALREADY, PIPELINE, PipelineHandler
 from tournee.kit.logs.terminal import TerminalForm, shorten
 from tournee.settings import Settings
@@ -152,7 +154,7 @@ def test_a_library_whose_words_do_not_fit_does_not_break_anything(settings: Sett
 def test_the_level_follows_the_file_and_ends_with_its_time(settings: Settings) -> None:
     configure_logs(settings, file=settings.logs / "own.log")
     log = structlog.get_logger("tournee.test")
-    file = find_level_file(settings.home)
+    file = settings.home / LEVEL_FILE
     watch = LevelWatch(file, logging.INFO, lambda level: setattr(PIPELINE, "level", level))
     log.debug("before")
     write_level(file, "debug", 60)
@@ -165,6 +167,17 @@ def test_the_level_follows_the_file_and_ends_with_its_time(settings: Settings) -
     assert PIPELINE.flush()
     kept = [json.loads(line)["event"] for line in (settings.logs / "own.log").read_text().splitlines()]
     assert kept == ["while"]
+
+
+def test_a_signal_switches_one_process_to_debug_and_back(settings: Settings) -> None:
+    configure_logs(settings)
+    log = structlog.get_logger("tournee.test")
+    levels = []
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        levels.append(PIPELINE.level)
+        log.debug("never breaks")
+    assert levels == [logging.DEBUG, logging.INFO]
 
 
 @pytest.mark.parametrize("content", ["", "debug", "[]", '{"level": "loud", "until": null}', '{"level": "debug"}', "\0"])

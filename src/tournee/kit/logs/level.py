@@ -20,6 +20,8 @@ from types import FrameType
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 LOOK_SECONDS = 1.0
+LEVEL_FILE = Path("run") / "log-level"
+"""Below the home."""
 
 Apply = Callable[[int], None]
 
