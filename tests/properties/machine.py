@@ -139,6 +139,15 @@ class EngineMachine(RuleBasedStateMachine):
         self.step(self.world.fetch(number, queue, count))
 
     @precondition(lambda self: any(process.waiting for process in self.world.processes))
+    @rule(number=WORKERS, queue=QUEUE)
+    def overtake(self, number: int, queue: Any) -> None:
+        """What runs too long is rescued and claimed again, while its first handler does not know yet."""
+        self.step(self.world.pass_deadlines())
+        self.step(self.world.rescue(0))
+        self.step(self.world.fill(0, queue))
+        self.step(self.world.fetch(number, queue, 4))
+
+    @precondition(lambda self: any(process.waiting for process in self.world.processes))
     @rule(place=PLACE, verdict=st.sampled_from(["complete", "complete", *VERDICTS]), faults=IN_FINISH)
     def finish(self, place: int, verdict: str, faults: list[Fault]) -> None:
         waiting = [(n, job) for n, process in enumerate(self.world.processes) for job in sorted(process.waiting)]
