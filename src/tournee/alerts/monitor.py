@@ -15,6 +15,8 @@ from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
+import structlog
+
 from tournee.alerts import conditions
 from tournee.alerts.conditions import CONDITIONS
 from tournee.alerts.fingerprints import make_fingerprint, name_error, name_place, name_route
@@ -23,12 +25,15 @@ from tournee.alerts.rules import TOO_MANY_REQUESTS, SlidingWindow
 from tournee.alerts.settings import AlertSettings
 from tournee.kit.clock import SYSTEM_CLOCK, Clock
 
+log = structlog.get_logger(__name__)
+
 Scope = MutableMapping[str, Any]
 
 KEPT_EXCEPTIONS = 64
 """So many exceptions may wait with their frames; of those beyond only the class is kept."""
 CONTROL_LIMIT = 1024
 MAX_WINDOWS = 100
+MAX_PLACES = 200
 RECENT = 1_000
 """So many of the latest errors are remembered, for what a message says of them."""
 UNAVAILABLE = 503
@@ -66,6 +71,7 @@ class Monitor:
         self._overflow: Counter[_Kind] = Counter()
         self._control: deque[Callable[[], None]] = deque()
         self._recorded: Counter[str] = Counter()
+        self._places: dict[tuple[str, str], str] = {}
         self._overflowed = 0
         self._window = SlidingWindow(settings.error_threshold, settings.window_seconds)
         self._recent: deque[tuple[float, str, int]] = deque(maxlen=max(RECENT, settings.error_threshold))
@@ -143,7 +149,7 @@ class Monitor:
             self._control.popleft()()
         taken = 0
         for _ in range(min(limit, len(self._queue))):
-            self._digest(self._queue.popleft())
+            self._digest_safely(self._queue.popleft())
             taken += 1
         for kind, count in overflow.items():
             self._overflowed += count
@@ -162,6 +168,15 @@ class Monitor:
     def _when(self, at: float) -> Moment:
         now = self._now()
         return Moment(at, now.wall - timedelta(seconds=max(0.0, now.at - at)))
+
+    def _digest_safely(self, entry: tuple[Any, ...]) -> None:
+        """What can't be read must not keep the others from being counted."""
+        try:
+            self._digest(entry)
+        except Exception:
+            if not self._recorded["unreadable"]:
+                log.exception("a recorded error could not be read")
+            self._recorded["unreadable"] += 1
 
     def _digest(self, entry: tuple[Any, ...]) -> None:
         kind, at = entry[0], entry[1]
@@ -187,10 +202,18 @@ class Monitor:
         label = name_error(error) if error is not None else str(status)
         self._count_error(at, f"{name} {label}")
         if self.settings.production and status == FAULT:
-            place = name_place(getattr(error, "__traceback__", None))
+            place = self._find_place(name, label, error)
             facts = {"error": name_error(error) if error is not None else "", "place": place}
             key = make_fingerprint(name, label, place)
             self.book.note(Fault(CONDITIONS[conditions.ERROR_500], key, name, facts), self._when(at))
+
+    def _find_place(self, route: str, label: str, error: Any) -> str:
+        """Where it was raised. In a storm only the class of most exceptions is kept: the place is that of the others."""
+        if isinstance(error, BaseException):
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            self._places[route, label] = name_place(error.__traceback__)
+        return self._places.get((route, label), "")
 
     def _note_report(self, fault: Fault, now: Moment, began: Moment, *, told: bool) -> None:
         known = self.book.find(fault.condition.name, fault.key)

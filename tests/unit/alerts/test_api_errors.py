@@ -139,6 +139,33 @@ async def test_a_flood_of_different_500s_is_a_handful_of_messages() -> None:
     assert "Error 500: others" in [message.title for message in bench.discord.told]
 
 
+async def test_a_storm_of_one_exception_is_one_incident_with_its_place() -> None:
+    """Of most exceptions of a storm only the class is kept, so that their frames hold no memory."""
+    bench = make_bench(production=True)
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        for _ in range(500):
+            bench.alerts.monitor.record_exception(error, {"method": "GET", "path": "/things"})
+    await bench.step(5.0)
+    assert sorted(bench.discord.said) == ["api-errors opened", "error-500 opened"]
+    place = next(dict(message.fields)["Place"] for message in bench.discord.told if message.condition == "error-500")
+    assert place.startswith("test_api_errors.py:")
+
+
+async def test_an_entry_that_cannot_be_read_keeps_no_other_from_being_counted() -> None:
+    class Unreadable:
+        @property
+        def path_format(self) -> str:
+            raise RuntimeError("no name")
+
+    bench = make_bench()
+    bench.alerts.monitor.record_response(500, {"method": "GET", "path": "/x", "route": Unreadable()})
+    bench.fail_requests(10)
+    await bench.step()
+    assert bench.discord.said == FIRST
+
+
 async def test_a_flood_is_counted_though_the_queue_is_full() -> None:
     bench = make_bench(queue_limit=100)
     bench.fail_requests(5_000)
