@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+import pytest_asyncio
 
 from tests.support.discord import CARD, Discord, run_discord
 from tournee_sandbox.discord.rate_limit import RateLimit
@@ -24,10 +25,20 @@ EXECUTE = "/webhooks/{webhook_id}/{webhook_token}"
 WIDE = DiscordOptions(limit=RateLimit(requests=1_000))
 
 
-@pytest.fixture
-async def discord(tmp_path: Path) -> AsyncIterator[Discord]:
-    async with run_discord(tmp_path / "discord", WIDE) as running:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def simulated(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Discord]:
+    async with run_discord(tmp_path_factory.mktemp("discord"), WIDE) as running:
         yield running
+
+
+@pytest.fixture
+def discord(simulated: Discord) -> Discord:
+    """The same one for all; no fault of an earlier test is left."""
+    simulated.simulator.plan.put([])
+    return simulated
 
 
 @pytest.fixture
