@@ -35,13 +35,13 @@ class AlertMiddleware:
         failed = 0
         watched = self._watched
 
-        async def send_watched(message: MutableMapping[str, Any]) -> None:
+        def send_watched(message: MutableMapping[str, Any]) -> Awaitable[None]:
+            # Not a coroutine of its own: what is awaited is the server's.
             nonlocal failed
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if status >= SERVER_ERROR or status in watched:
-                    failed = status
-            await send(message)
+            status = message.get("status", 0)
+            if status >= SERVER_ERROR or status in watched:
+                failed = status
+            return send(message)
 
         try:
             await self._app(scope, receive, send_watched)

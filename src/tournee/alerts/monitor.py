@@ -208,7 +208,7 @@ class Monitor:
             self.book.note(Fault(CONDITIONS[conditions.ERROR_500], key, name, facts), self._when(at))
 
     def _find_place(self, route: str, label: str, error: Any) -> str:
-        """Where it was raised. In a storm only the class of most exceptions is kept: the place is that of the others."""
+        """Where it was raised. In a storm only the class of most exceptions is kept; the others say where."""
         if isinstance(error, BaseException):
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()

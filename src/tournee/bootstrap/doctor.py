@@ -32,7 +32,13 @@ async def examine_setup(settings: Settings) -> Sequence[Finding]:
     stack = read_stack(settings.home)
     serves = stack is not None and bool(stack.web_url)
     findings += await _check_stores(settings)
-    return [*findings, _check_port(settings, serves=serves), _check_mail(settings), _check_board()]
+    return [
+        *findings,
+        _check_port(settings, serves=serves),
+        _check_mail(settings),
+        _check_alerts(settings),
+        _check_board(),
+    ]
 
 
 async def _check_stores(settings: Settings) -> list[Finding]:
@@ -124,6 +130,20 @@ def _check_mail(settings: Settings) -> Finding:
     if not settings.admin_emails:
         return Finding("mail", Verdict.WARNING, "nobody is told of failures", "set TOURNEE_ADMIN_EMAILS")
     return Finding("mail", Verdict.OK, f"SMTP, administrators: {len(settings.admin_emails)}")
+
+
+def _check_alerts(settings: Settings) -> Finding:
+    """Who hears of failures. In production somebody has to."""
+    discord, administrators = settings.discord_webhook_url is not None, len(settings.admin_emails)
+    ways = [*(["Discord"] if discord else []), *([f"e-mail to {administrators}"] if administrators else [])]
+    if discord and administrators:
+        return Finding("alerts", Verdict.OK, " and ".join(ways))
+    missing = " and ".join(
+        name for name, there in (("DISCORD_WEBHOOK_URL", discord), ("ADMIN_EMAILS", administrators)) if not there
+    )
+    detail = f"{ways[0]} only" if ways else "nobody is told: alerts are lines in the log"
+    verdict = Verdict.WARNING if settings.production else Verdict.OK
+    return Finding("alerts", verdict, detail, f"set TOURNEE_{missing.replace(' and ', ' and TOURNEE_')}")
 
 
 def _check_board() -> Finding:
