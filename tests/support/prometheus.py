@@ -82,9 +82,13 @@ async def run_prometheus(program: str, folder: Path, config: str) -> AsyncIterat
 
 async def _wait_until_ready(server: Prometheus, process: asyncio.subprocess.Process) -> None:
     async with asyncio.timeout(READY_SECONDS), httpx.AsyncClient(trust_env=False) as client:
-        while True:
+        while not await _is_ready(client, server):
             assert process.returncode is None, "prometheus ended at once"
-            with suppress(httpx.HTTPError):
-                if (await client.get(f"{server.url}/-/ready")).is_success:
-                    return
             await asyncio.sleep(0.1)
+
+
+async def _is_ready(client: httpx.AsyncClient, server: Prometheus) -> bool:
+    try:
+        return (await client.get(f"{server.url}/-/ready")).is_success
+    except httpx.HTTPError:
+        return False

@@ -31,7 +31,7 @@ from tournee.telemetry.meters import Meters
 from tournee.telemetry.process import LoopLag, read_load, read_pool
 from tournee.telemetry.provider_calls import ProviderCalls
 from tournee.telemetry.system import SystemReader
-from tournee.telemetry.telling import tell_of_alerts, tell_of_logs
+from tournee.telemetry.telling import ALERTS, tell_of_alerts, tell_of_logs
 from tournee.telemetry.tracing.endpoint import find_endpoint
 from tournee.telemetry.tracing.spans import NO_SPANS, Spans
 
@@ -87,7 +87,7 @@ class Telemetry:
 
     def watch_alerts(self, alerts: Alerts) -> None:
         """Tell of what this process's alerts did."""
-        self.meters.add_source(tell_of_alerts(alerts.snapshot))
+        self.meters.add_source(tell_of_alerts(alerts.snapshot), *ALERTS)
 
     def watch_requests(self, app: Application) -> None:
         """Count and trace the requests of this process's one web application. Call it last: it is the outermost."""
@@ -167,8 +167,8 @@ def read_token(settings: Settings) -> str:
 
 def _keep_token(path: Path) -> str:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f".{TOKEN_NAME}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fresh = path.with_name(f".{TOKEN_NAME}.{secrets.token_hex(8)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as handle:
         handle.write(secrets.token_urlsafe(32))
     try:

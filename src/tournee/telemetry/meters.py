@@ -42,13 +42,11 @@ class Meters:
         assert metric.kind is Kind.HISTOGRAM
         return Histogram(metric.name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets)
 
-    def add_source(self, source: Source) -> None:
-        """Figures that somebody else keeps; read with each scrape, in a thread."""
-        self._sources.add(source)
-
-    def add_counter(self, metric: Metric, read: Callable[[], float]) -> None:
-        """A counter without labels that somebody else keeps."""
-        self.add_source(lambda: [(metric, (), read())])
+    def add_source(self, source: Source, *metrics: Metric) -> None:
+        """Figures that somebody else keeps; read with each scrape, in a thread. `metrics` are named to Prometheus also
+        while there is no figure.
+        """
+        self._sources.add(source, metrics)
 
 
 class Sources(Collector):
@@ -56,9 +54,11 @@ class Sources(Collector):
 
     def __init__(self) -> None:
         self._sources: list[Source] = []
+        self._metrics: list[Metric] = []
 
-    def add(self, source: Source) -> None:
+    def add(self, source: Source, metrics: Iterable[Metric]) -> None:
         self._sources.append(source)
+        self._metrics += metrics
 
     def collect(self) -> Iterable[Family | HistogramMetricFamily]:
         """See `prometheus_client`."""
@@ -68,19 +68,23 @@ class Sources(Collector):
                 samples += source()
             except Exception:  # noqa: S112 - what is asked for still gets all the rest
                 continue
-        return make_families(samples)
+        return make_families(samples, self._metrics)
 
 
-def make_families(samples: Iterable[Sample]) -> list[Family]:
-    """Samples as Prometheus' families, one of each metric."""
-    families: dict[str, Family] = {}
+def make_families(samples: Iterable[Sample], metrics: Iterable[Metric] = ()) -> list[Family]:
+    """Samples as Prometheus' families, one of each metric; of `metrics` also without a sample."""
+    families = {metric.name: _make_family(metric) for metric in metrics}
     for metric, labels, figure in samples:
         family = families.get(metric.name)
         if family is None:
-            make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
-            families[metric.name] = family = make(metric.name, metric.help, labels=metric.labels)
+            families[metric.name] = family = _make_family(metric)
         family.add_metric(labels, figure)
     return list(families.values())
+
+
+def _make_family(metric: Metric) -> Family:
+    make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    return make(metric.name, metric.help, labels=metric.labels)
 
 
 def flag_states(metric: Metric, subject: str, states: Iterable[str], current: str) -> list[Sample]:

@@ -10,6 +10,15 @@ from tournee.telemetry import catalogue
 from tournee.telemetry.meters import Sample, Source, spread
 
 
+ALERTS = (
+    catalogue.ALERTS_TOLD,
+    catalogue.ALERTS_SENT,
+    catalogue.ALERTS_DROPPED,
+    catalogue.ERRORS_RECORDED,
+)
+"""What has no figure until there is something to tell."""
+
+
 def tell_of_alerts(count: Callable[[], AlertCounts]) -> Source:
     """A source of what was told, and what the channels did with it."""
 
