@@ -14,8 +14,9 @@ from typing import Any
 
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.client import QueueName
+from tournee.engine.core.filling import Marked, Room
 from tournee.engine.core.job import ClaimedJob, Dispatchable, DispatchId, JobId, WorkerId
-from tournee.engine.core.records import BrokerSnapshot, Fetched, Finished, Marked, Room
+from tournee.engine.core.records import BrokerSnapshot, Fetched, Finished
 from tournee.engine.postgres.store import PostgresJobStore
 
 FREEZE_SECONDS = 20.0

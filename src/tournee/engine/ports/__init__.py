@@ -6,6 +6,7 @@ each method is stated here once; `engine.postgres` and `engine.bullmq` keep it.
 
 from __future__ import annotations
 
+from tournee.engine.core.filling import Gate, Marked, QueueDeclaration, Room
 from tournee.engine.core.records import (
     AttemptRow,
     BrokerDepth,
@@ -13,18 +14,14 @@ from tournee.engine.core.records import (
     DeadQuery,
     Fetched,
     Finished,
-    Gate,
     HeldClaim,
     JobQuery,
     JobRow,
-    Marked,
     Operator,
     ProviderRow,
-    QueueDeclaration,
     QueueOverview,
     QueueStatus,
     Rescued,
-    Room,
     WorkerRow,
 )
 from tournee.engine.ports.broker import Broker, BrokerMisconfigured, BrokerUnavailable

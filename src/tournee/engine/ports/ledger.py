@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from tournee.db.pool import Connection
+from tournee.engine.core.filling import Gate, Marked, QueueDeclaration, Room
 from tournee.engine.core.job import (
     ClaimedJob,
     DeadJob,
@@ -28,17 +29,13 @@ from tournee.engine.core.payload import Payload
 from tournee.engine.core.records import (
     AttemptRow,
     DeadQuery,
-    Gate,
     HeldClaim,
     JobQuery,
     JobRow,
-    Marked,
     Operator,
     ProviderRow,
-    QueueDeclaration,
     QueueStatus,
     Rescued,
-    Room,
     WorkerRow,
 )
 from tournee.engine.ports.schedules import ScheduleStore

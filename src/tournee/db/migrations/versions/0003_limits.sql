@@ -28,7 +28,8 @@ CREATE TABLE engine.rate_buckets (
 ) WITH (fillfactor = 50);
 
 -- How many tokens a bucket holds at an instant. Null refilled_at: there is no bucket, which is a full one. A clock that
--- was set back fills it, or the bucket would stay as it is for as long as that.
+-- was set back fills it, or the bucket would stay as it is for as long as that. Called with an instant that is no
+-- volatile expression, so that the planner puts the body in its place.
 CREATE FUNCTION engine.count_tokens(
     tokens double precision, refilled_at timestamptz, rate_limit int, rate_period interval, at timestamptz
 ) RETURNS double precision LANGUAGE sql STABLE AS $$

@@ -26,9 +26,10 @@ WITH RECURSIVE after_cursor (tenant, n) AS (
     WHERE f.queue = $1 AND ($6 OR $7::int IS NOT NULL)
     GROUP BY f.tenant
 ), buckets AS (
-    SELECT b.tenant, engine.count_tokens(b.tokens, b.refilled_at, $8, $9, clock_timestamp()) AS tokens
+    -- One that holds more than is marked limits nothing.
+    SELECT b.tenant, engine.count_tokens(b.tokens, b.refilled_at, $8, $9, statement_timestamp()) AS tokens
     FROM engine.rate_buckets b
-    WHERE b.queue = $1 AND b.scope = 'tenant' AND $8::int IS NOT NULL
+    WHERE b.queue = $1 AND b.scope = 'tenant' AND $8::int IS NOT NULL AND b.tokens < greatest($2::bigint, $5::bigint)
 ), rooms AS (
     SELECT tenant, min(room) AS room
     FROM (SELECT tenant, $7 - n AS room FROM held WHERE $7 IS NOT NULL

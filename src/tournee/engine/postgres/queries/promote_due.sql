@@ -30,9 +30,9 @@ SELECT (SELECT count(*) FROM promoted) AS promoted,
             THEN (1 - b.tokens) * extract(epoch FROM q.rate_period)::float8 / q.rate_limit END AS token_seconds,
        h.full_tenants + CASE WHEN q.tenant_rate_limit IS NULL THEN 0 ELSE
            (SELECT count(*) FROM engine.rate_buckets t
-            WHERE t.queue = $1 AND t.scope = 'tenant'
+            WHERE t.queue = $1 AND t.scope = 'tenant' AND t.tokens < 1
               AND engine.count_tokens(t.tokens, t.refilled_at, q.tenant_rate_limit, q.tenant_rate_period,
-                                      clock_timestamp()) < 1)
+                                      statement_timestamp()) < 1)
            END AS full_tenants
 FROM engine.queues q
 LEFT JOIN engine.providers p ON p.name = q.provider
@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
     FROM held
 ) h
 LEFT JOIN LATERAL (
-    SELECT engine.count_tokens(max(r.tokens), max(r.refilled_at), q.rate_limit, q.rate_period, clock_timestamp()) AS tokens
+    SELECT engine.count_tokens(max(r.tokens), max(r.refilled_at), q.rate_limit, q.rate_period, statement_timestamp()) AS tokens
     FROM engine.rate_buckets r WHERE r.queue = $1 AND r.scope = 'queue'
 ) b ON q.rate_limit IS NOT NULL
 WHERE q.name = $1

@@ -4,7 +4,7 @@ WITH stale AS (
     SELECT b.queue, b.scope, b.tenant
     FROM engine.rate_buckets b
     JOIN engine.queues q ON q.name = b.queue
-    WHERE b.refilled_at < clock_timestamp()
+    WHERE b.refilled_at < statement_timestamp()
           - coalesce(CASE b.scope WHEN 'queue' THEN q.rate_period ELSE q.tenant_rate_period END, interval '0')
     ORDER BY b.queue, b.scope, b.tenant
     LIMIT $1

@@ -3,7 +3,7 @@
 -- Returns in how many seconds a bucket that the mark emptied holds a token again (null: none was); it may hold one by
 -- now, since the mark did not see what has flowed in since the transaction began.
 WITH clock AS MATERIALIZED (
-    SELECT clock_timestamp() AS at
+    SELECT statement_timestamp() AS at
 ), spent AS (
     SELECT 'queue' AS scope, '' AS tenant, sum(n)::int AS n FROM unnest($3::int[]) AS t (n)
     UNION ALL
