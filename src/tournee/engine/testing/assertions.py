@@ -35,7 +35,7 @@ async def assert_enqueued(
 
     Looks at live jobs, due or not, unless `states` says otherwise. Raises AssertionError with all that is there.
     """
-    rows = await _read_rows(ledger, states)
+    rows = await _list_enqueued(ledger, states)
     found = _select(rows, payload_type, where)
     if count is None and found:
         return found
@@ -51,7 +51,7 @@ async def assert_not_enqueued(
     ledger: Ledger, payload_type: type[P], where: Where[P] = None, states: Sequence[JobState] = LIVE
 ) -> None:
     """No such job is there. Raises AssertionError with all that is there."""
-    rows = await _read_rows(ledger, states)
+    rows = await _list_enqueued(ledger, states)
     found = _select(rows, payload_type, where)
     if found:
         raise AssertionError(
@@ -83,7 +83,7 @@ def _matches(payload: P, where: Where[P]) -> bool:
     return where(payload)
 
 
-async def _read_rows(ledger: Ledger, states: Sequence[JobState]) -> Sequence[Mapping[str, Any]]:
+async def _list_enqueued(ledger: Ledger, states: Sequence[JobState]) -> Sequence[Mapping[str, Any]]:
     source: Any = ledger.store.session.pool if isinstance(ledger, Engine) else ledger
     # A transaction of the engine's has a connection; a pool and a connection are asked themselves.
     source = getattr(source, "connection", source) if not hasattr(source, "fetch") else source

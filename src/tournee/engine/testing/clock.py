@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tournee.db.pool import Connection
 from tournee.engine.client import Engine, Enqueued
 from tournee.engine.postgres.enqueue import insert_jobs, open_transaction
 from tournee.engine.postgres.schedules import make_job
@@ -19,10 +20,23 @@ async def advance(engine: Engine, by: timedelta) -> int:
     open breakers try again, rate limits fill. Commits. Answers how many jobs wait; runs none of them.
     """
     async with engine.store.session.transaction() as connection:
-        moved: int = await connection.fetchval(SQL["shift_jobs"], by)
-        await connection.execute(SQL["shift_breakers"], by)
-        await connection.execute(SQL["shift_buckets"], by)
+        moved = await _shift_jobs(connection, by)
+        await _shift_breakers(connection, by)
+        await _shift_buckets(connection, by)
     return moved
+
+
+async def _shift_jobs(connection: Connection, by: timedelta) -> int:
+    moved: int = await connection.fetchval(SQL["shift_jobs"], by)
+    return moved
+
+
+async def _shift_breakers(connection: Connection, by: timedelta) -> None:
+    await connection.execute(SQL["shift_breakers"], by)
+
+
+async def _shift_buckets(connection: Connection, by: timedelta) -> None:
+    await connection.execute(SQL["shift_buckets"], by)
 
 
 async def fire(engine: Engine, schedule: str, at: datetime | None = None) -> Enqueued:
