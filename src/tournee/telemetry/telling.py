@@ -9,7 +9,6 @@ from tournee.kit.logs.sink import SinkCounts
 from tournee.telemetry import catalogue
 from tournee.telemetry.meters import Sample, Source, spread
 
-
 ALERTS = (
     catalogue.ALERTS_TOLD,
     catalogue.ALERTS_SENT,
