@@ -1,4 +1,6 @@
-"""What a process that does not serve pays for metrics and traces: nothing."""
+"""What a process that does not serve pays for metrics and traces: nothing of ours. (The Redis client looks for the
+metrics of OpenTelemetry by itself.)
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import sys
 LOOK = """
 import sys
 import tournee.bootstrap
-heavy = ("prometheus_client", "opentelemetry.sdk", "opentelemetry.exporter", "requests", "google.protobuf")
+heavy = ("prometheus_client", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests", "google.protobuf")
 print([name for name in heavy if name in sys.modules])
 """
 
