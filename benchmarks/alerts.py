@@ -202,6 +202,15 @@ def make_app(alerts: Alerts | None) -> FastAPI:
     return app
 
 
+async def compare_apps(apps: dict[str, FastAPI], number: int, requests: int) -> dict[str, float]:
+    """One round in small slices, taken in turns, so that a noisy neighbour meets both."""
+    figures = dict.fromkeys(apps, 0.0)
+    for part in range(10):
+        for name in sorted(apps, reverse=bool((number + part) % 2)):
+            figures[name] += await serve(apps[name], requests // 10) / 10
+    return figures
+
+
 async def measure_api(requests: int) -> None:
     """With and without, round by round, the order turned each time."""
     with run_alerts(Hanging()) as alerts:
@@ -210,11 +219,7 @@ async def measure_api(requests: int) -> None:
         for app in apps.values():
             await serve(app, requests // 4)
         for number in range(ROUNDS):
-            figures = {"off": 0.0, "on": 0.0}
-            # Small slices, taken in turns, so that a noisy neighbour meets both.
-            for part in range(10):
-                for name in sorted(apps, reverse=bool((number + part) % 2)):
-                    figures[name] += await serve(apps[name], requests // 10) / 10
+            figures = await compare_apps(apps, number, requests)
             ratios.append(figures["on"] / figures["off"])
             for name, figure in figures.items():
                 rates[name].append(figure)

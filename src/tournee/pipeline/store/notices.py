@@ -40,11 +40,16 @@ class StoredNotice:
 
 async def insert_notice(connection: Connection, new: NewNotice) -> int | None:
     """Write it down; its id if a mail is to be sent for it, None if it is only counted or was written down before."""
-    await connection.execute(SQL.lock_incident, new.incident)
+    await lock_incident(connection, new.incident)
     row = await connection.fetchrow(
         SQL.insert_notice, new.fault_key, new.newsletter_id, new.subject, new.body, new.incident, QUIET, REPEATED
     )
     return row["id"] if row is not None and row["announced"] else None
+
+
+async def lock_incident(connection: Connection, incident: str) -> None:
+    """Let nobody else write a fault of this incident until the transaction ends."""
+    await connection.execute(SQL.lock_incident, incident)
 
 
 async def load_notice(connection: Connection, notice_id: int) -> StoredNotice | None:
