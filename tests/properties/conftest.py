@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -19,8 +20,8 @@ from tests.properties.machine import EngineMachine, bind_machine
 from tests.properties.world import World
 from tests.support.servers import SessionServers
 
-REGULAR_EXAMPLES = 25
-STEPS = 30
+REGULAR_EXAMPLES = 30
+STEPS = 45
 
 RunMachine = Callable[[settings], None]
 
@@ -45,8 +46,19 @@ def loop() -> Iterator[FastLoop]:
     """The world's own loop, with the fast clock."""
     loop = FastLoop()
     yield loop
+    loop.run_until_complete(_end_what_is_left())
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+
+
+async def _end_what_is_left() -> None:
+    """Transports close in later turns of the loop, and a task that is pending when the loop closes would be told of."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
