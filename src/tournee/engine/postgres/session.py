@@ -26,6 +26,8 @@ AGEING = AGEING_INTERVAL
 RESERVED_CONNECTIONS = 3
 """Of the pool, for heartbeat, claims and settling."""
 
+HANGING = (asyncio.CancelledError, TimeoutError)
+
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
@@ -74,9 +76,7 @@ class Session:
 
         Raises `CommitUnknown` where the answer to the COMMIT was lost. A caller's exception rolls back and passes.
         """
-        with translated_errors():
-            connection = await self.pool.acquire()
-        try:
+        async with self._hold_connection() as connection:
             open_transaction = connection.transaction()
             with translated_errors():
                 await open_transaction.start()
@@ -84,32 +84,45 @@ class Session:
                 yield connection
             except BaseException as error:
                 translated = translate_body_error(error, _is_lost(connection))
-                with suppress(*UNAVAILABLE, *CONTENDED):
-                    await open_transaction.rollback()
+                await _roll_back(connection, open_transaction, error)
                 if translated is error:
                     raise
                 raise translated from error
             await _commit(open_transaction)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
+        async with self._hold_connection() as connection:
+            with translated_errors():
+                return list(await connection.fetch(sql, *arguments))
+
+    async def fetch_row(self, sql: str, *arguments: Any) -> Any:
+        async with self._hold_connection() as connection:
+            with translated_errors():
+                return await connection.fetchrow(sql, *arguments)
+
+    async def fetch_value(self, sql: str, *arguments: Any) -> Any:
+        async with self._hold_connection() as connection:
+            with translated_errors():
+                return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> None:
+        async with self._hold_connection() as connection:
+            with translated_errors():
+                await connection.execute(sql, *arguments)
+
+    @asynccontextmanager
+    async def _hold_connection(self) -> AsyncIterator[Connection]:
+        with translated_errors():
+            connection = await self.pool.acquire()
+        try:
+            yield connection
+        except BaseException as error:
+            _drop_if_hanging(connection, error)
+            raise
         finally:
             # A connection that was cut can't be given back politely; the pool drops it, and the outcome stands.
             with suppress(*UNAVAILABLE):
                 await self.pool.release(connection)
-
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        with translated_errors():
-            return list(await self.pool.fetch(sql, *arguments))
-
-    async def fetch_row(self, sql: str, *arguments: Any) -> Any:
-        with translated_errors():
-            return await self.pool.fetchrow(sql, *arguments)
-
-    async def fetch_value(self, sql: str, *arguments: Any) -> Any:
-        with translated_errors():
-            return await self.pool.fetchval(sql, *arguments)
-
-    async def execute(self, sql: str, *arguments: Any) -> None:
-        with translated_errors():
-            await self.pool.execute(sql, *arguments)
 
 
 def columns(ids: Sequence[DispatchId]) -> tuple[list[int], list[int]]:
@@ -123,6 +136,28 @@ def _is_lost(connection: Connection) -> bool:
     except asyncpg.InterfaceError:
         # The pool takes a connection back by itself when it is cut.
         return True
+
+
+def _drop_if_hanging(connection: Connection, error: BaseException) -> bool:
+    """Close a connection whose statement was given up: by us, or by the driver after its time-out.
+
+    Given back politely it would first be waited for until the server has confirmed the cancellation, for as long as a
+    command may take; on a connection that hangs that is the whole time-out, and a heartbeat that was given up after two
+    seconds would keep the next ones waiting. The server rolls back when it finds the connection closed.
+    """
+    if not isinstance(error, HANGING) and not isinstance(error.__cause__, HANGING):
+        return False
+    with suppress(*UNAVAILABLE):
+        connection.terminate()
+    return True
+
+
+async def _roll_back(
+    connection: Connection, open_transaction: asyncpg.transaction.Transaction, error: BaseException
+) -> None:
+    if not _drop_if_hanging(connection, error):
+        with suppress(*UNAVAILABLE, *CONTENDED):
+            await open_transaction.rollback()
 
 
 async def _commit(open_transaction: asyncpg.transaction.Transaction) -> None:

@@ -1,0 +1,45 @@
+"""A connection to PostgreSQL on which no answer comes any more, and no end either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from tests.support.engine import close_bench, open_bench
+from tests.support.proxy import PostgresqlSpotter, Proxy
+from tests.support.servers import SessionServers
+
+
+@pytest.fixture
+async def proxy(servers: SessionServers) -> AsyncIterator[Proxy]:
+    """Between the engine and PostgreSQL."""
+    proxy = Proxy(servers.postgresql.port, lambda: PostgresqlSpotter({"beat": b"UPDATE engine.workers"}))
+    await proxy.start()
+    yield proxy
+    await proxy.stop()
+
+
+async def test_a_heartbeat_that_hangs_does_not_take_the_next_ones_along(
+    database_url: str, redis_url: str, proxy: Proxy
+) -> None:
+    through = database_url.replace(f":{urlsplit(database_url).port}/", f":{proxy.port}/")
+    bench, direct = await open_bench(through, redis_url), await asyncpg.connect(database_url)
+    try:
+        worker = await bench.add_worker(queues=("free",))
+
+        # Whoever meets the silence never hears again on that connection; new connections are served.
+        proxy.fall_silent()
+        await asyncio.sleep(0.3)
+        proxy.heal()
+        beat = "SELECT beat FROM engine.workers WHERE id = $1"
+        async with asyncio.timeout(10):
+            before = await direct.fetchval(beat, worker.id)
+            while await direct.fetchval(beat, worker.id) == before:  # noqa: ASYNC110 - the ledger tells nobody
+                await asyncio.sleep(0.05)
+    finally:
+        await direct.close()
+        await close_bench(bench)
