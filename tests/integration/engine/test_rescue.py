@@ -9,13 +9,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from tests.integration.engine.conftest import OpenBench
+from tests.integration.engine.test_relay import make_relay
 from tests.support.engine import QUICK_ENGINE, Bench, Work, write_effect
-from tournee.engine.client import Job, JobState, LedgerUnavailable
+from tournee.engine.client import Job, JobQuery, JobState, LedgerUnavailable, QueueName
+from tournee.engine.core.job import WorkerId, make_token
+from tournee.engine.maintenance.reconciler import Reconciler
 from tournee.engine.maintenance.rescuer import Rescuer
 
+WORK = QueueName("work")
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -134,6 +140,39 @@ async def test_a_process_that_comes_to_lead_rescues_at_once_by_what_it_saw_befor
         await asyncio.sleep(QUICK_ENGINE.lease_seconds / 4)
 
     assert len((await watcher.rescue(leads=True)).returned) == 1
+
+
+async def test_what_a_dead_process_fetched_and_never_claimed_does_not_wait_for_its_lock(bench: Bench) -> None:
+    await bench.enqueue_work(2)
+    relay, reconciler = make_relay(bench), Reconciler(bench.engine.store, bench.broker)
+    await relay.fill()
+    await bench.start(queues=("free",))
+    [living] = await bench.engine.read_workers()
+    await bench.broker.exchange(WORK, [], 1, make_token(living.id))
+    [taken] = await bench.broker.exchange(WORK, [], 1, make_token(WorkerId(uuid4())))
+
+    assert (await reconciler.compare(WORK, timedelta(0))).returned == 1
+    assert taken.id is not None
+    states = {row.id: row.state for row in await bench.engine.list_jobs(JobQuery(queue=WORK))}
+    assert states.pop(taken.id.job_id) is JobState.PENDING
+    assert list(states.values()) == [JobState.QUEUED]
+
+
+async def test_rescued_jobs_stand_before_what_waits(bench: Bench) -> None:
+    await bench.enqueue(Work(n=0, note="hang"))
+    async with worker_process(bench) as process:
+        await bench.wait_for_state("running")
+        process.kill()
+        await process.wait()
+    await bench.enqueue_work(5, first=1)
+    await make_relay(bench).fill()
+    await bench.pool.execute("UPDATE engine.workers SET reported_dead = true")
+    await Rescuer(bench.engine.store, QUICK_ENGINE.lease_seconds, lambda _kind: None).rescue()
+    await make_relay(bench).fill()
+
+    [first] = await bench.broker.exchange(WORK, [], 1, make_token(WorkerId(uuid4())))
+    assert first.id is not None
+    assert first.id.job_id == (await bench.show()).id
 
 
 async def test_a_job_that_kills_its_worker_twice_while_alone_is_dead_and_its_neighbours_are_unharmed(

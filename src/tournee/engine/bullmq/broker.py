@@ -151,10 +151,15 @@ class BullmqBroker:
         must not count as present.
         """
         [reply] = await self._pipeline.run_all([self._find_lane(queue).commands.snapshot()])
-        *groups, epoch = reply
+        *groups, tokens, epoch = reply
         (waiting, active, unlocked, stranded), foreign = _sort_ids(groups)
         present = waiting | active
-        return BrokerSnapshot(present, (unlocked | stranded) - present, foreign, _parse_epoch(epoch))
+        holders = {
+            entry: token.decode("utf-8", "replace")
+            for raw_id, token in zip(groups[1], tokens, strict=True)
+            if (entry := parse_entry_id(raw_id.decode("utf-8", "replace"))) is not None
+        }
+        return BrokerSnapshot(present, (unlocked | stranded) - present, foreign, _parse_epoch(epoch), holders)
 
     async def find_leftovers(self, queue: QueueName) -> list[str]:
         """Ids whose hash lies in no list or set, dead letters' ids included."""

@@ -17,6 +17,7 @@ JobId = NewType("JobId", int)
 WorkerId = NewType("WorkerId", UUID)
 QueueName = NewType("QueueName", str)
 
+_LOCK_OWNER = "tournee:"
 DEAD_LETTERS = QueueName("deadLetters")
 """Shows the dead jobs in Redis; no worker consumes it."""
 
@@ -67,6 +68,19 @@ class DispatchId:
         """Read a BullMQ jobId; None for an id that the engine did not make."""
         match = cls._PATTERN.fullmatch(text)
         return cls(JobId(int(match[1])), int(match[2])) if match else None
+
+
+def make_token(worker: WorkerId) -> str:
+    """The token under which a process locks what it fetches: it tells whose lock it is."""
+    return f"{_LOCK_OWNER}{worker}"
+
+
+def parse_token(text: str) -> WorkerId | None:
+    """Whose lock it is; None for one that the engine did not make."""
+    try:
+        return WorkerId(UUID(text.removeprefix(_LOCK_OWNER))) if text.startswith(_LOCK_OWNER) else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

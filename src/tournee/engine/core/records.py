@@ -5,13 +5,12 @@ Owns their shape. They hold no behaviour beyond reading themselves, and refuse t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tournee.engine.core.job import DeadJob, Dispatchable, DispatchId, JobId, JobState, QueueName, WorkerId
-from tournee.engine.core.limits import NO_LIMITS, QueueLimits
+from tournee.engine.core.job import DeadJob, DispatchId, JobId, JobState, QueueName, WorkerId
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,13 @@ class BrokerSnapshot:
     unlocked: frozenset[DispatchId]
     foreign: frozenset[str]
     epoch: int | None
+    holders: Mapping[DispatchId, str] = field(default_factory=dict)
+    """The token of each lock in active: who fetched it."""
+
+    def without_holders(self, is_gone: Callable[[str], bool]) -> BrokerSnapshot:
+        """The same look, with the locks of those who are gone taken for none."""
+        abandoned = frozenset(entry for entry, token in self.holders.items() if is_gone(token))
+        return replace(self, present=self.present - abandoned, unlocked=self.unlocked | abandoned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,61 +93,6 @@ class QueueStatus:
     cancelled: int
     oldest_pending_at: datetime | None
     epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class QueueDeclaration:
-    """A queue to be known to the ledger."""
-
-    name: QueueName
-    priority: str = "medium"
-    provider: str | None = None
-    max_attempts: int | None = None
-    """Attempts in all for new jobs of this queue; None: as their payload type says."""
-    limits: QueueLimits = NO_LIMITS
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What the relay must know of a queue before it fills it."""
-
-    paused: bool
-    provider: str | None
-    breaker: str
-    breaker_due: bool
-    """An open breaker whose time has come: half-open it."""
-    closed_for_seconds: float | None
-    """How long a breaker that was open is closed again; None: it never opened, or is not closed."""
-    epoch: int
-    concurrency: int
-    consumed_per_second: float
-    concurrency_limit: int | None = None
-    """How many rows of the queue may be in flight, whatever its window."""
-    limited: bool = False
-    """Whether that or a limit per tenant holds rows back: then each settled job may make room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How many rows of a queue may be in flight, queued and running together."""
-
-    limit: int
-    urgent_reserve: int = 0
-    """How many may stand beyond the limit, at the front."""
-    provider: str | None = None
-    """A half-open breaker's limit is one for all queues of its provider: they are counted together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """What a mark took, in the order in which it must be added, and how many there was room for."""
-
-    jobs: Sequence[Dispatchable]
-    wanted: int
-    busy: bool = False
-    """Another relay was filling this queue, or it was paused, or its breaker turned, since the relay looked."""
-    token_seconds: float | None = None
-    """In how long a rate lets something through again that it held back now; None: it held nothing back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +126,8 @@ class Rescued:
 
     returned: Sequence[JobId]
     dead: Sequence[DeadJob]
+    workers: int = 0
+    """How many processes were found dead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,9 @@ class Crew:
         rescued = await self._rescuer.rescue(leads=leads)
         if rescued.returned:
             self._tools.nudge(None)
+        if rescued.workers:
+            # The dead may also have fetched what they never claimed: only a look into Redis tells.
+            await self._compare_all()
 
     async def _compare_all(self) -> None:
         await self._tools.store.close_unguarded_breakers()

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from tournee.engine.core.job import DispatchId, JobState, QueueName
+from tournee.engine.core.job import DispatchId, JobState, QueueName, parse_token
 from tournee.engine.ports import Broker, BrokerSnapshot, JobStore
 
 log = structlog.get_logger(__name__)
@@ -74,11 +74,22 @@ class Reconciler:
         if snapshot.epoch != epochs.get(queue):
             moved = await self.recover(queue, snapshot.epoch)
             return Comparison(queue, True, moved, 0, moved)
+        snapshot = await self._without_the_dead(snapshot)
         returned = len(await self._store.return_queued(sorted(candidates - snapshot.present)))
         discarded = await self._discard_orphans(queue, snapshot, patient)
         if returned or discarded:
             log.warning("drift mended", queue=queue, returned=returned, discarded=discarded)
         return Comparison(queue, False, returned, discarded, returned + discarded)
+
+    async def _without_the_dead(self, snapshot: BrokerSnapshot) -> BrokerSnapshot:
+        """What a dead process fetched and never claimed need not wait until its lock runs out. A process announces
+        itself before it fetches, so one that fetched before the snapshot and has no row now is gone.
+        """
+        if not snapshot.holders:
+            return snapshot
+        alive = {worker.id for worker in await self._store.read_workers() if not worker.reported_dead}
+        holders = {token: parse_token(token) for token in snapshot.holders.values()}
+        return snapshot.without_holders(lambda token: (holder := holders[token]) is not None and holder not in alive)
 
     async def discard_leftovers(self, queue: QueueName) -> int:
         """Remove job hashes that stand in no list, found by a slow scan."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -61,7 +62,7 @@ class Rescuer:
             log.warning("workers are dead", workers=len(dead), jobs=len(rescued.returned), buried=len(rescued.dead))
         elif self._observer.suspects_mass_death:
             log.error("more than half of the workers are stale: waiting one more lease before any rescue")
-        return rescued
+        return replace(rescued, workers=len(dead))
 
     async def _rescue_all(self, dead: list[WorkerId]) -> Rescued:
         whole = Rescued([], [])

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from tournee.engine.core.job import ClaimedJob, DispatchId, QueueName, WorkerId
+from tournee.engine.core.job import ClaimedJob, DispatchId, QueueName, WorkerId, make_token
 from tournee.engine.ports import (
     Broker,
     BrokerUnavailable,
@@ -38,7 +38,6 @@ class FetcherSettings:
     """What a fetcher needs to know of its queue; `deadline` is the longest time limit plus grace."""
 
     queue: QueueName
-    token: str
     deadline: timedelta
 
 
@@ -108,7 +107,7 @@ class Fetcher:
         finished, self._finished = self._finished, []
         if finished:
             with suppress(BrokerUnavailable):
-                await self._broker.exchange(self._settings.queue, finished, 0, self._settings.token)
+                await self._broker.exchange(self._settings.queue, finished, 0, make_token(self._worker_id()))
 
     async def _pump_once(self) -> None:
         fetch = min(self._room(), MAX_FETCH) if self._hint and not self._stopping else 0
@@ -123,7 +122,7 @@ class Fetcher:
     async def _exchange(self, fetch: int) -> None:
         finished, self._finished = self._finished, []
         try:
-            fetched = await self._broker.exchange(self._settings.queue, finished, fetch, self._settings.token)
+            fetched = await self._broker.exchange(self._settings.queue, finished, fetch, make_token(self._worker_id()))
         except (BrokerUnavailable, asyncio.CancelledError):
             # Finishing twice does no harm: the second answer is negative and cleans up.
             self._finished = finished + self._finished

@@ -40,7 +40,6 @@ class RunnerSettings:
 
     queue: QueueName
     concurrency: int
-    token: str
     deadline_grace: timedelta = timedelta(seconds=30)
     on_settled: Callable[[QueueName, int], None] = lambda _queue, _count: None
     """Called when jobs of the queue were settled: its window is so much emptier."""
@@ -68,7 +67,7 @@ class Runner:
         self._arrivals: list[Held] = []
         self._finished_since = 0
         deadline = registry.longest_time_limit(settings.queue) + settings.deadline_grace
-        fetcher_settings = FetcherSettings(settings.queue, settings.token, deadline)
+        fetcher_settings = FetcherSettings(settings.queue, deadline)
         self._fetcher = Fetcher(fetcher_settings, store, broker, self._room, self._start, worker_id)
         self._pump: asyncio.Task[None] | None = None
 

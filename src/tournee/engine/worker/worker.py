@@ -72,10 +72,9 @@ class Worker:
         self._id = WorkerId(uuid4())
         self._settler = Settler(store, registry, observer)
         executor = Executor(store, broker, registry, SuspectGate(), self._settler, observer)
-        token = f"tournee:{self._id}"
         self._runners = [
             Runner(
-                RunnerSettings(QueueName(queue), concurrency, token, on_settled=on_settled),
+                RunnerSettings(QueueName(queue), concurrency, on_settled=on_settled),
                 store,
                 broker,
                 registry,
