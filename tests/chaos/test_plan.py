@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.catalogue import BY_NAME, KINDS, Lane
 from tests.chaos.generator import make_groups
 from tests.chaos.nemesis import INJECTORS, Injected
@@ -91,6 +93,7 @@ def test_a_run_fails_for_a_violation_a_missed_kind_and_a_backlog() -> None:
     assert replace(good, wanted_jobs=11).list_failures()
 
 
+@pytest.mark.slow
 async def test_a_short_run_holds(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     kinds = "kill-in-handler,commit-answer-lost,flush-in-handler"
