@@ -14,6 +14,8 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from tournee.bootstrap.api import DEMO_ROLE, Announce
 from tournee.bootstrap.home import check_home, make_home
 from tournee.bootstrap.locks import LockHeld, hold_lock
@@ -70,7 +72,9 @@ async def _show(settings: Settings, announce: Announce, watch: Watch, *, once: b
         }
         demo_settings = settings.model_copy(update={"home": home, **ON_ITS_OWN})
         options = UpOptions(DEMO_ROLE, {**environment, **ON_ITS_OWN_VARIABLES}, list_sandbox_addresses(sandbox))
-        announce(await stack.enter_async_context(open_up(demo_settings, options)))
+        # What watches the servers tells the demo's own Discord, too: press "Kill Redis" and look there.
+        told = demo_settings.model_copy(update={"discord_webhook_url": SecretStr(sandbox["discord"]["url"])})
+        announce(await stack.enter_async_context(open_up(told, options)))
         opened = await stack.enter_async_context(join_stack(demo_settings, migrate=False))
         summary = await _import_all(opened, sample, watch, hurried=once)
         if not once:
