@@ -29,6 +29,8 @@ INJECTORS: Mapping[str, Injector] = {
     **faults_redis.INJECTORS,
 }
 TRIES = 4
+PAUSE_SECONDS = 2.0
+"""Before a try that ran into another lane's fault is repeated: four of them outlast the longest fault."""
 LIMIT_SECONDS = 75.0
 MEETING_FAULTS = (
     OSError,
@@ -121,7 +123,7 @@ class Nemesis:
         except Broken as broken:
             return "broken", str(broken)
         except MEETING_FAULTS as error:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(PAUSE_SECONDS)
             return "missed", f"{type(error).__name__}: {error}"
         except Exception as error:
             # An injector that is wrong must not end the run: its kind is reported as never injected.
