@@ -38,7 +38,7 @@ def compose_message(telling: Telling, settings: AlertSettings, at: datetime) -> 
         meaning="" if words is None or phase is Phase.ENDED else words.meaning,
         remedy="" if words is None or phase is Phase.ENDED else words.remedy,
         link=_link(incident, settings.console_url),
-        footer=f"Tournée · {settings.process}",
+        footer="Tournée",
         at=at,
         mails=condition.mailed and not incident.fault.mailed and phase is not Phase.ONGOING,
         mail_stands_in=not incident.fault.mailed,

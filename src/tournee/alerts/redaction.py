@@ -17,7 +17,7 @@ _SECRETS = (
     re.compile(r"\b(?:password|passwd|secret|token|api[_-]?key|authorization)\b\s*[=:]\s*\S+", re.IGNORECASE),
     re.compile(r"(?=[A-Za-z_+-]{0,64}[0-9])[A-Za-z0-9_+-]{24,}={0,2}"),
 )
-_MARKUP = re.compile(r"[`*_~|<>\[\]\\@]")
+_MARKUP = re.compile(r"[`*~|<>\[\]\\@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
 _VARIABLE = re.compile(r"[0-9]|[^A-Za-z/_.{}-]|.{25,}")
 
@@ -31,7 +31,7 @@ def scrub(text: str, limit: int = MAX_NAME) -> str:
 
 
 def escape_markup(text: str) -> str:
-    """Without the signs that a chat would read as formatting, a link or a mention."""
+    """Without the signs that a chat would read as formatting, a link or a mention; within a word `_` is none."""
     return _MARKUP.sub(lambda found: {"`": "'", "<": "‹", ">": "›", "@": "＠"}.get(found[0], "\\" + found[0]), text)
 
 

@@ -58,10 +58,10 @@ ENGLISH = Language(
             "Database back: {subject}",
         ),
         "redis-down": Words(
-            "Redis down: {subject}",
+            "Redis down",
             "No job is dispatched until it is back. Nothing is lost: the ledger in PostgreSQL holds every job.",
             "Look at the server: is it running, is its memory full? All goes on by itself afterwards.",
-            "Redis back: {subject}",
+            "Redis back",
         ),
         "rate-limited-in": Words(
             "Many requests refused with 429: {subject}",
@@ -152,11 +152,11 @@ FRENCH = Language(
             "Base de données de retour : {subject}",
         ),
         "redis-down": Words(
-            "Redis indisponible : {subject}",
+            "Redis indisponible",
             "Aucune tâche n'est distribuée tant qu'il n'est pas revenu. Rien n'est perdu : le registre dans PostgreSQL "
             "contient chaque tâche.",
             "Regardez le serveur : tourne-t-il, sa mémoire est-elle pleine ? Tout reprend ensuite seul.",
-            "Redis de retour : {subject}",
+            "Redis de retour",
         ),
         "rate-limited-in": Words(
             "Nombreuses requêtes refusées (429) : {subject}",

@@ -117,4 +117,5 @@ def test_names_pass_as_they_are(text: str) -> None:
 
 
 def test_markup_of_a_chat_has_no_effect() -> None:
+    assert escape_markup("read_item __x__ _y_") == "read_item \\_\\_x\\_\\_ \\_y\\_"
     assert escape_markup("@everyone <@1> `rm` **b** [x](y)") == "＠everyone ‹＠1› 'rm' \\*\\*b\\*\\* \\[x\\](y)"
