@@ -12,6 +12,9 @@ import pytest
 from tests.support.engine import close_bench, open_bench
 from tests.support.proxy import PostgresqlSpotter, Proxy
 from tests.support.servers import SessionServers
+from tournee.db.pool import PoolSettings, open_pool
+from tournee.engine.client import LedgerUnavailable
+from tournee.engine.postgres.session import Session
 
 
 @pytest.fixture
@@ -43,3 +46,20 @@ async def test_a_heartbeat_that_hangs_does_not_take_the_next_ones_along(
     finally:
         await direct.close()
         await close_bench(bench)
+
+
+async def test_a_statement_that_is_not_answered_in_time_is_an_outage_and_a_time_out_of_the_callers_own_is_not(
+    database_url: str,
+) -> None:
+    pool = await open_pool(PoolSettings(database_url, min_size=1, command_timeout_seconds=0.2))
+    session = Session(pool)
+    try:
+        with pytest.raises(LedgerUnavailable):
+            async with session.transaction() as connection:
+                await connection.execute("SELECT pg_sleep(20)")
+        with pytest.raises(TimeoutError):
+            async with session.transaction():
+                raise TimeoutError
+        assert await session.fetch_value("SELECT 1") == 1
+    finally:
+        pool.terminate()

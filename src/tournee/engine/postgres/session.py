@@ -52,9 +52,17 @@ def translate_body_error(error: BaseException, lost: bool) -> BaseException:
         return LedgerContended(str(error))
     if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and not lost:
         return error
-    if isinstance(error, UNAVAILABLE) and isinstance(error, DRIVER_ERRORS):
+    if isinstance(error, UNAVAILABLE) and (isinstance(error, DRIVER_ERRORS) or _is_raised_by_driver(error)):
         return LedgerUnavailable(str(error) or type(error).__name__)
     return error
+
+
+def _is_raised_by_driver(error: BaseException) -> bool:
+    """Whether a TimeoutError or an OSError came out of a statement, and not out of the caller's own work."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("asyncpg.")
 
 
 class Session:
