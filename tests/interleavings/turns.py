@@ -64,7 +64,7 @@ class _GatedTransaction:
         self._connection = connection
 
     async def start(self) -> None:
-        self._connection.begin_with_next = True
+        self._connection.begin()
 
     async def commit(self) -> None:
         await self._connection.end("COMMIT")
@@ -79,7 +79,7 @@ class GatedConnection:
     def __init__(self, connection: asyncpg.Connection[Any], turns: Turns) -> None:
         self._connection = connection
         self.turns = turns
-        self.begin_with_next = False
+        self._in_transaction = False
         self._begun = False
 
     def transaction(self) -> _GatedTransaction:
@@ -100,18 +100,33 @@ class GatedConnection:
     async def execute(self, sql: str, *arguments: Any) -> str:
         return await self._run(sql, lambda: self._connection.execute(sql, *arguments))
 
+    def begin(self) -> None:
+        """A transaction of the store's own: its statements are not committed one by one."""
+        self._in_transaction = True
+
     async def end(self, how: str) -> None:
         """COMMIT or ROLLBACK, in its turn."""
         await self.turns.take(how.lower())
-        self.begin_with_next = False
+        self._in_transaction = False
         if self._begun:
             self._begun = False
             await self._connection.execute(how)
 
     async def _run(self, sql: str, run: Callable[[], Awaitable[T]]) -> T:
+        if self._in_transaction:
+            return await self._take_step(sql, run)
+        self.begin()
+        try:
+            answer = await self._take_step(sql, run)
+        except BaseException:
+            await self.end("ROLLBACK")
+            raise
+        await self.end("COMMIT")
+        return answer
+
+    async def _take_step(self, sql: str, run: Callable[[], Awaitable[T]]) -> T:
         await self.turns.take(NAMES.get(sql, "effect"))
-        if self.begin_with_next:
-            self.begin_with_next = False
+        if not self._begun:
             self._begun = True
             await self._connection.execute("BEGIN")
         return await run()
@@ -131,25 +146,3 @@ class GatedPool:
 
     async def release(self, _connection: object) -> None:
         pass
-
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        return await self._alone(lambda: self._connection.fetch(sql, *arguments))
-
-    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
-        return await self._alone(lambda: self._connection.fetchrow(sql, *arguments))
-
-    async def fetchval(self, sql: str, *arguments: Any) -> Any:
-        return await self._alone(lambda: self._connection.fetchval(sql, *arguments))
-
-    async def execute(self, sql: str, *arguments: Any) -> str:
-        return await self._alone(lambda: self._connection.execute(sql, *arguments))
-
-    async def _alone(self, run: Callable[[], Awaitable[T]]) -> T:
-        self._connection.begin_with_next = True
-        try:
-            answer = await run()
-        except BaseException:
-            await self._connection.end("ROLLBACK")
-            raise
-        await self._connection.end("COMMIT")
-        return answer
