@@ -20,7 +20,7 @@ async def test_the_api_starts_without_postgresql_says_503_and_recovers_by_itself
     servers: SessionServers, database_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     async with Sandbox(tmp_path / "sandbox") as sandbox:
-        settings = Settings(  # type: ignore[call-arg]
+        settings = Settings(
             home=tmp_path / "home",
             database_url=database_url,
             redis_url=redis_url,
