@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import asyncpg
 from redis.exceptions import RedisError
 
 from tests.chaos import faults_network, faults_process, faults_redis, faults_store
 from tests.chaos.catalogue import BY_NAME, Lane
-from tests.chaos.injecting import Broken, Injector, Missed
+from tests.chaos.injecting import Broken, Injector, Missed, slip_in
 from tests.chaos.plan import PlannedFault
 from tests.chaos.stage import Stage
-from tournee.engine.client import LedgerContended, LedgerUnavailable
+from tests.chaos.workload import Free, Task
+from tournee.engine.client import LedgerContended, LedgerUnavailable, Payload
 
 INJECTORS: Mapping[str, Injector] = {
     **faults_process.INJECTORS,
@@ -107,12 +109,21 @@ class Nemesis:
     async def _inject(self, fault: PlannedFault) -> Injected:
         began_at = time.time()
         outcome, detail = "skipped", self.stage.refusals.get(fault.kind, "")
-        for _ in range(TRIES if not detail else 0):
+        for number in range(TRIES if not detail else 0):
             outcome, detail = await self._try(fault)
             if outcome != "missed":
                 break
+            await self._stir(f"stir-{fault.number}-{number}")
             began_at = time.time()
         return Injected(fault, began_at, time.time(), outcome, detail)
+
+    async def _stir(self, name: str) -> None:
+        """Work over the next seconds, for a lane that runs late: without any there is no occasion for its faults."""
+        with suppress(*MEETING_FAULTS):
+            for step in range(8):
+                payloads: list[Payload] = [Task(key_text=f"{name}-{step}-{place}") for place in range(8)]
+                payloads += [Free(key_text=f"{name}-{step}-{place}") for place in range(8)]
+                await slip_in(self.stage, payloads, timedelta(seconds=0.4 * step))
 
     async def _try(self, fault: PlannedFault) -> tuple[str, str]:
         try:
