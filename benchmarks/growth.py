@@ -48,6 +48,8 @@ from tournee.engine.maintenance.settings import EngineSettings
 BYTES_A_ROW = 1_000
 A_FILL = 250_000
 CONCURRENCY = 100
+MOST_ROUNDS = 40
+"""Of pruning: enough for a million rows at the pruner's pace."""
 
 FILL = """
 INSERT INTO engine.jobs (queue, key, kind, payload, tenant, rank, state, dispatch, lease, run_at, created_at,
@@ -152,37 +154,35 @@ def compare_plans(plans: list[dict[str, tuple[str, ...]]]) -> dict[str, list[tup
     }
 
 
-async def measure_pruning(side: Side, jobs: int, rows: int, rounds: int) -> dict[str, float]:
-    """The process rate while the pruner deletes `rows` rows, against the rate before; rounds alternate."""
-    horizon = await side.bench.pool.fetchval(
-        "SELECT now() - finished_at FROM engine.jobs WHERE key = $1 AND queue = 'benchFree'", f"old {rows}"
+async def measure_pruning(side: Side, jobs: int, rows: int) -> dict[str, float]:
+    """The process rate while the pruner deletes the oldest `rows` rows, against the rate without; rounds alternate."""
+    pool = side.bench.pool
+    last = await pool.fetchrow(
+        "SELECT id, now() - finished_at AS age FROM engine.jobs WHERE key = $1 AND queue = 'benchFree'", f"old {rows}"
     )
-    found: dict[str, list[float]] = {"quiet": [], "pruning": []}
-    deleted = 0
-    pruner = Pruner(side.bench.engine.store, horizon + timedelta(seconds=1))
+    assert last is not None, "the ledger was filled"
+    pruner = Pruner(side.bench.engine.store, last["age"] - timedelta(seconds=1))
 
     async def prune_forever() -> None:
-        nonlocal deleted
-        while deleted < rows:
-            deleted += await pruner.prune()
-            await asyncio.sleep(0)
+        while True:
+            await pruner.prune()
 
-    pruning: asyncio.Task[None] | None = None
-    number = 1000
-    while len(found["pruning"]) < rounds:
+    found: dict[str, list[float]] = {"quiet": [], "pruning": []}
+    left, number = rows, 1000
+    while left and len(found["quiet"]) < MOST_ROUNDS:
         for label in ("quiet", "pruning"):
             task = asyncio.create_task(prune_forever()) if label == "pruning" else None
             rate = await measure_side(side, NoEffect, number * 100_000, jobs)
             found[label].append(rate["process_per_second"])
             number += 1
             if task is not None:
-                pruning = task
-                pruning.cancel()
-                await asyncio.gather(pruning, return_exceptions=True)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        left = await pool.fetchval("SELECT count(*) FROM engine.jobs WHERE id <= $1", last["id"])
     medians = {label: statistics.median(values) for label, values in found.items()}
     return {
         **{label: round(value) for label, value in medians.items()},
-        "deleted": deleted,
+        "deleted": rows - left,
         "ratio": round(medians["pruning"] / medians["quiet"], 3),
     }
 
@@ -213,7 +213,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
             plans.append(await read_plans(large.url))
             report: dict[str, Any] = {"rows": arguments.rows, "plans that differ": compare_plans(plans)}
             report |= await compare_rates(small, large, arguments.rounds, arguments.jobs)
-            report["pruning"] = await measure_pruning(large, arguments.jobs, arguments.prune, arguments.rounds)
+            report["pruning"] = await measure_pruning(large, 5 * arguments.jobs, arguments.prune)
             size = await large.bench.pool.fetchval("SELECT pg_total_relation_size('engine.jobs')")
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return report | {"ledger GB": round(size / 1e9, 1), "machine": f"{machine}, load {os.getloadavg()[0]:.1f}"}

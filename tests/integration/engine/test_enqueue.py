@@ -204,7 +204,8 @@ async def test_a_key_is_remembered_for_the_horizon_and_no_longer(bench: Bench) -
     assert (within.created, within.state, within.job_id) == (False, JobState.COMPLETED, first.job_id)
 
     await bench.pool.execute("UPDATE engine.jobs SET finished_at = now() - interval '31 days'")
-    assert await pruner.prune() == 1
+    # The engine's own pruner may have been quicker.
+    await pruner.prune()
     [after] = await bench.enqueue(Work(n=1))
     assert (after.created, after.job_id > first.job_id) == (True, True)
     await bench.run_to_rest()

@@ -32,6 +32,20 @@ async def test_the_pruner_removes_what_is_finished_and_older_than_the_horizon_on
     assert again.created
 
 
+async def test_one_run_of_the_pruner_takes_all_that_is_old_and_stops_where_the_young_begin(bench: Bench) -> None:
+    await bench.pool.execute(
+        """
+        INSERT INTO engine.jobs (queue, key, kind, payload, rank, state, created_at, finished_at)
+        SELECT 'work', n::text, 'work', '{}', at, 'completed', at, at
+        FROM generate_series(1, 9000) n CROSS JOIN LATERAL (
+            SELECT now() - CASE WHEN n <= 5000 THEN interval '40 days' ELSE interval '1 day' END) t (at)
+        """
+    )
+    assert await Pruner(bench.engine.store).prune() == 5000
+    assert await bench.pool.fetchval("SELECT count(*) FROM engine.jobs") == 4000
+    assert await bench.engine.store.read_cursor("pruner") == 0
+
+
 async def test_a_role_is_played_by_one_process_and_goes_over_when_its_lease_ends(bench: Bench) -> None:
     def lead(seconds: float) -> Leadership:
         return Leadership(bench.engine.store, "rescuer", WorkerId(uuid4()), timedelta(seconds=seconds))
