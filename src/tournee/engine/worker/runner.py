@@ -30,6 +30,8 @@ LOOKS = 2
 id and not held is given back, what is held and not running is stopped."""
 
 
+CLAIM_SECONDS = 2.0
+"""How long a claim under way is waited for at shutdown, whatever the grace period: what it brings must be given back."""
 CANCEL_SECONDS = 5.0
 """How long a cancelled handler may take to end, at shutdown."""
 
@@ -88,7 +90,7 @@ class Runner:
         """Fetch no more, wait for running handlers until the loop's time `until`, then cancel and release the rest."""
         loop = asyncio.get_running_loop()
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.1, until - loop.time())):
+            async with asyncio.timeout(max(CLAIM_SECONDS, until - loop.time())):
                 await self._fetcher.stop_fetching()
         # The jobs that a last claim brought are started by a callback of the loop.
         await asyncio.sleep(0)
