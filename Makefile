@@ -15,10 +15,12 @@ ONCE ?=
 # How long `make chaos` runs, and the seed of its plan; without a seed it takes one and prints it.
 MINUTES ?= 10
 SEED ?=
+# What `make bench` measures, one after the other: modules of benchmarks/, with their words. BENCHES="recovery" chooses.
+BENCHES ?= embedded engine fairness:wait fairness:relay log_lines alerts recovery rescue growth
 
 BIN := .venv/bin
 
-.PHONY: help setup demo test chaos check format lock clean python
+.PHONY: help setup demo test chaos bench check format lock clean python
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -41,6 +43,15 @@ test: python ## set up and run the whole suite on each interpreter present
 chaos: python ## the fault matrix on real processes and servers; MINUTES=10 SEED=7
 	@$(PYTHON) requirements/install.py dev
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --report .setup/chaos-report.json
+
+bench: python ## the benchmarks, each with its goal and its machine; BENCHES="engine recovery" chooses
+	@$(PYTHON) requirements/install.py dev
+	@failed=""; \
+	for bench in $(BENCHES); do \
+		echo "== $$bench" >&2; \
+		$(BIN)/python -m benchmarks.$$(echo "$$bench" | tr ':' ' ') || failed="$$failed $$bench"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "bench: failed:$$failed" >&2; exit 1; fi
 
 check: python ## lint, format, types, import contracts, house rules
 	@$(PYTHON) requirements/install.py dev
