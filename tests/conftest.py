@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bouncer import Bouncer, require_pgbouncer, run_bouncer
 from tests.support.external import ExternalPair, ExternalServers, ExternalServersMissing, require_external_servers
 from tests.support.folders import open_folder
 from tests.support.servers import SessionServers, run_session_servers
@@ -52,6 +53,20 @@ async def external_servers() -> AsyncIterator[ExternalServers]:
     with open_folder("tournee-external") as folder:
         async with ExternalPair(folder) as running:
             yield running
+
+
+@pytest.fixture
+def bouncer(servers: SessionServers) -> Iterator[Bouncer]:
+    """Debian's PgBouncer in transaction mode before PostgreSQL; skips where it can't be had."""
+    try:
+        program = require_pgbouncer()
+    except ExternalServersMissing as missing:
+        pytest.skip(str(missing))
+    with (
+        open_folder("tournee-bouncer") as folder,
+        run_bouncer(folder / "pgbouncer", program, servers.postgresql.url) as running,
+    ):
+        yield running
 
 
 @pytest.fixture

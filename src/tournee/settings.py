@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr, _check_url("postgresql", "postgres")] | None = Field(
         None, description="postgresql://user:password@host:port/database; unset: the embedded server"
     )
+    database_pooler: Literal["none", "pgbouncer"] = Field(
+        "none", description="none or pgbouncer: what stands between here and PostgreSQL"
+    )
     redis_url: Annotated[SecretStr, _check_url("redis", "rediss", "unix")] | None = Field(
         None, description="redis://, rediss:// or unix://; unset: the embedded server"
     )

@@ -192,6 +192,7 @@ class Bench:
     engine: Engine
     database_url: str
     redis_url: str
+    through_bouncer: bool = False
     workers: list[Worker] = field(default_factory=list)
 
     async def start(
@@ -329,16 +330,17 @@ async def open_bench(
     provider: str | None = None,
     time_limit: timedelta | None = None,
     limits: QueueLimits = NO_LIMITS,
+    through_bouncer: bool = False,
 ) -> Bench:
     """Wire one process; its queues are declared. `close_bench` closes it."""
-    pool = await open_pool(PoolSettings(database_url, max_size=12))
+    pool = await open_pool(PoolSettings(database_url, max_size=12, through_bouncer=through_bouncer))
     await pool.execute("CREATE TABLE IF NOT EXISTS effects (id bigserial PRIMARY KEY, text text NOT NULL)")
     broker = BullmqBroker(BrokerSettings(redis_url, lock_duration_ms=3_000, prune_grace_ms=0))
     handlers = Handlers()
     engine = Engine(pool, broker, build_registry(handlers, provider, time_limit, limits), settings)
     await engine.declare()
     redis = Redis.from_url(redis_url)
-    return Bench(pool, broker, redis, handlers, engine, database_url, redis_url)
+    return Bench(pool, broker, redis, handlers, engine, database_url, redis_url, through_bouncer)
 
 
 async def close_bench(bench: Bench) -> None:
@@ -356,8 +358,8 @@ def without_maintenance(settings: EngineSettings = QUICK_ENGINE) -> EngineSettin
 # --- a worker in a process of its own, for tests that kill it
 
 
-async def _run_worker_process(database_url: str, redis_url: str, concurrency: int) -> None:
-    bench = await open_bench(database_url, redis_url, without_maintenance())
+async def _run_worker_process(database_url: str, redis_url: str, concurrency: int, through_bouncer: bool) -> None:
+    bench = await open_bench(database_url, redis_url, without_maintenance(), through_bouncer=through_bouncer)
 
     async def script(job: Job[Work]) -> None:
         if job.payload.note == "kill":
@@ -380,8 +382,8 @@ async def _run_worker_process(database_url: str, redis_url: str, concurrency: in
 
 
 def run_worker_process(arguments: Sequence[str]) -> None:
-    database_url, redis_url, concurrency = arguments
-    asyncio.run(_run_worker_process(database_url, redis_url, int(concurrency)))
+    database_url, redis_url, concurrency, through_bouncer = arguments
+    asyncio.run(_run_worker_process(database_url, redis_url, int(concurrency), bool(int(through_bouncer))))
 
 
 if __name__ == "__main__":

@@ -61,8 +61,12 @@ def require_external_servers() -> None:
         )
         if not found
     ]
-    if not missing:
-        return
+    if missing:
+        install_missing(missing)
+
+
+def install_missing(missing: Sequence[str]) -> None:
+    """Install Debian's packages where that is wished for, else raise."""
     names = " and ".join(missing)
     if os.environ.get("TOURNEE_TEST_INSTALL") != "1" or os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ExternalServersMissing(f"{names} not installed (TOURNEE_TEST_INSTALL=1 as root on Debian installs them)")

@@ -28,7 +28,8 @@ class PostgresqlProbe:
         except asyncpg.TooManyConnectionsError:
             return
         try:
-            await connection.fetchval("SELECT 1")
+            # Without arguments nothing is prepared, so that it may be PgBouncer which answers.
+            await connection.execute("SELECT 1")
         finally:
             # Not asked politely: a server that hangs would not answer.
             connection.terminate()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tournee.bootstrap.home import check_home
+from tournee.bootstrap.ledger_pool import PGBOUNCER, open_ledger_pool
 from tournee.bootstrap.schema import judge_revision
 from tournee.bootstrap.stack_file import read_stack
 from tournee.bootstrap.store_faults import FAULTS, judge_database_error, judge_redis_error
@@ -48,7 +49,7 @@ async def _check_stores(settings: Settings) -> list[Finding]:
         return [_fail("stores", fault)]
     if stores is None:
         return [_check_binaries()]
-    return [await _check_database(stores), await _check_redis(settings, stores)]
+    return [await _check_database(settings, stores), await _check_redis(settings, stores)]
 
 
 def _fail(check: str, fault: SetupError) -> Finding:
@@ -90,13 +91,19 @@ def _check_binaries() -> Finding:
     return Finding("servers", Verdict.OK, "embedded: " + ", ".join(f"{wheel.name} {wheel.version}" for wheel in found))
 
 
-async def _check_database(stores: Stores) -> Finding:
+async def _check_database(settings: Settings, stores: Stores) -> Finding:
     try:
         revision = await read_revision(stores.database_url)
+        # As a worker will: what stands between may refuse what it asks of a session.
+        await (await open_ledger_pool(settings, stores)).close()
     except FAULTS as error:
         return _fail("postgresql", judge_database_error(stores.database_url, error))
-    fault = judge_revision(revision)
-    return _fail("postgresql", fault) if fault else Finding("postgresql", Verdict.OK, f"reachable, schema {revision}")
+    except SetupError as fault:
+        return _fail("postgresql", fault)
+    if (schema_fault := judge_revision(revision)) is not None:
+        return _fail("postgresql", schema_fault)
+    way = " through PgBouncer" if stores.pooler == PGBOUNCER else ""
+    return Finding("postgresql", Verdict.OK, f"reachable{way}, schema {revision}")
 
 
 async def _check_redis(settings: Settings, stores: Stores) -> Finding:

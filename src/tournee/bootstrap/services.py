@@ -18,9 +18,10 @@ import structlog
 from tournee.alerts import Alerts
 from tournee.alerts.engine_watch import EngineWatch
 from tournee.bootstrap.alerting import watch_ledger
-from tournee.bootstrap.store_faults import FAULTS, StoreFault, judge_database_error, judge_redis_error
+from tournee.bootstrap.ledger_pool import open_ledger_pool
+from tournee.bootstrap.store_faults import StoreFault, judge_redis_error
 from tournee.bootstrap.stores import Stores
-from tournee.db.pool import Pool, PoolSettings, open_pool
+from tournee.db.pool import Pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.client import Engine, EngineSettings, Observer, Registry
@@ -80,7 +81,7 @@ async def open_services(
     measured; `alerts` None: nobody is told. Raises `SetupError`.
     """
     async with AsyncExitStack() as stack:
-        pool = await _open_pool(settings, stores)
+        pool = await open_ledger_pool(settings, stores)
         stack.push_async_callback(pool.close)
         broker = BullmqBroker(
             BrokerSettings(
@@ -184,22 +185,6 @@ def build_mailer(settings: Settings) -> ClosableMailer:
     if settings.smtp_url is not None:
         return SmtpMailer(settings.smtp_url.get_secret_value(), settings.mail_from)
     return OutboxMailer(settings.home / "outbox", settings.mail_from)
-
-
-async def _open_pool(settings: Settings, stores: Stores) -> Pool:
-    pool_settings = PoolSettings(
-        stores.database_url,
-        min_size=1,
-        max_size=16,
-        # No session may outlast the lease, or a stuck process would hold rows longer than it may hold jobs.
-        lock_timeout_seconds=settings.lease_seconds * 0.6,
-        idle_in_transaction_timeout_seconds=settings.lease_seconds * 0.8,
-        tcp_user_timeout_seconds=settings.lease_seconds * 0.8,
-    )
-    try:
-        return await open_pool(pool_settings)
-    except FAULTS as error:
-        raise judge_database_error(stores.database_url, error) from error
 
 
 async def check_redis(services: Services) -> None:

@@ -18,6 +18,8 @@ import psutil
 START_TIME_SLACK_SECONDS = 2.0
 COMMAND = "command"
 """The role of a stack that lasts only as long as the command that started it."""
+NO_POOLER = "none"
+"""The database's URL leads to PostgreSQL itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class StackFile:
     access_token: str = field(default="", repr=False)
     web_url: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
+    pooler: str = NO_POOLER
 
     @property
     def lasts(self) -> bool:

@@ -24,6 +24,9 @@ FAULTS: tuple[type[Exception], ...] = (OSError, TimeoutError, ValueError, asyncp
 """All that asking PostgreSQL something simple can raise."""
 
 
+ANNOUNCE = "it is PgBouncer, as it seems; set TOURNEE_DATABASE_POOLER=pgbouncer"
+
+
 class StoreFault(SetupError):
     """A store can't be used. `passing`: waiting may cure it, as far as one can tell."""
 
@@ -62,8 +65,23 @@ def judge_database_error(url: str, error: BaseException) -> StoreFault:
             return StoreFault(detail, "start it, or correct TOURNEE_DATABASE_URL", passing=passing)
         case _:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
+            unannounced = _is_unannounced_bouncer(error)
             remedy = "wait a moment, then try again" if passing else "correct TOURNEE_DATABASE_URL, or the server"
-            return StoreFault(f"{where} can't be used ({reason})", remedy, passing=passing)
+            detail = f"{where} can't be used ({reason})"
+            return StoreFault(detail, ANNOUNCE if unannounced else remedy, passing=passing and not unannounced)
+
+
+def judge_dropped_rules(url: str) -> StoreFault:
+    """What to tell where the session's bounds were accepted and do not hold."""
+    where = f"PostgreSQL at {_describe_place(urlsplit(url), 5432)}"
+    return StoreFault(f"{where} can't be used (lock_timeout is dropped on the way)", ANNOUNCE)
+
+
+def _is_unannounced_bouncer(error: BaseException) -> bool:
+    """A start-up parameter that PgBouncer refuses, or a statement that was prepared on another server connection."""
+    if isinstance(error, asyncpg.DuplicatePreparedStatementError | asyncpg.InvalidSQLStatementNameError):
+        return True
+    return isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error)
 
 
 def judge_redis_error(url: str, error: BrokerMisconfigured | BrokerUnavailable) -> StoreFault:

@@ -19,7 +19,7 @@ import structlog
 
 from tournee.bootstrap.home import check_home
 from tournee.bootstrap.locks import LockHeld, hold_lock, take_lock_when_free
-from tournee.bootstrap.stack_file import COMMAND, StackFile, read_stack, remove_stack, write_stack
+from tournee.bootstrap.stack_file import COMMAND, NO_POOLER, StackFile, read_stack, remove_stack, write_stack
 from tournee.embedded import EmbeddedServers, HomeInUse, ServersConfig
 from tournee.kit.errors import SetupError
 from tournee.settings import Settings
@@ -36,13 +36,14 @@ class Stores:
     """URLs of both stores.
 
     `stack`: the running stack that they belong to, if another process runs one. `embedded`: started by this process,
-    so that their database is ours to set up.
+    so that their database is ours to set up. `pooler`: what the database's URL leads through.
     """
 
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     stack: StackFile | None = None
     embedded: bool = False
+    pooler: str = NO_POOLER
 
 
 def describe_self(role: str, stores: Stores, **more: object) -> StackFile:
@@ -53,6 +54,7 @@ def describe_self(role: str, stores: Stores, **more: object) -> StackFile:
         role=role,
         database_url=stores.database_url,
         redis_url=stores.redis_url,
+        pooler=stores.pooler,
         **more,  # type: ignore[arg-type]
     )
 
@@ -65,14 +67,14 @@ def find_stores(settings: Settings) -> Stores | None:
     database, redis = settings.database_url, settings.redis_url
     stack = read_stack(settings.home)
     if database is None and redis is None:
-        return Stores(stack.database_url, stack.redis_url, stack) if stack is not None else None
+        return Stores(stack.database_url, stack.redis_url, stack, pooler=stack.pooler) if stack is not None else None
     if database is None or redis is None:
         names = ("TOURNEE_DATABASE_URL", "TOURNEE_REDIS_URL")
         missing, present = names if database is None else reversed(names)
         raise SetupError(f"{present} is set and {missing} is not: set both, or neither for embedded servers")
     given = (database.get_secret_value(), redis.get_secret_value())
     same = stack is not None and given == (stack.database_url, stack.redis_url)
-    return Stores(*given, stack if same else None)
+    return Stores(*given, stack if same else None, pooler=settings.database_pooler)
 
 
 @asynccontextmanager

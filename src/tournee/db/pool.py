@@ -2,19 +2,21 @@
 
 Each session bounds how long it may wait for a lock, idle inside a transaction or talk to a dead peer, all below
 the engine's lease, so that a stuck process never holds a row longer than it may hold a job. Nothing depends on
-session state beyond these settings: prepared statements are not cached by name, so PgBouncer in transaction
-mode works when asked for (`through_bouncer`).
+session state beyond these settings, so PgBouncer in transaction mode works when asked for (`through_bouncer`): the
+rules are then kept by each transaction, and no statement is prepared by name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import asyncpg
+
+from tournee.db.bouncer import BouncedConnection
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -65,6 +67,7 @@ class PoolSettings:
 
 
 async def _prepare_connection(connection: asyncpg.Connection[Any]) -> None:
+    # A type of pg_catalog that the driver knows: no statement is sent for it.
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
@@ -76,34 +79,55 @@ async def _keep_session(_connection: object) -> None:
 
 async def open_pool(settings: PoolSettings) -> Pool:
     """Open a pool; jsonb travels as Python objects. Raises one of `UNAVAILABLE`, or asyncpg's error for a refusal."""
+    rules, bounced = _list_rules(settings), settings.through_bouncer
+
+    async def prepare(connection: asyncpg.Connection[Any]) -> None:
+        await _prepare_connection(connection)
+        if bounced:
+            # Not asked with isinstance: the driver's metaclass says yes for each of its connections.
+            cast("BouncedConnection", connection).bound_transactions(rules)
+
     pool = await asyncpg.create_pool(
         settings.database_url,
         min_size=settings.min_size,
         max_size=settings.max_size,
         timeout=settings.connect_timeout_seconds,
         command_timeout=settings.command_timeout_seconds,
-        statement_cache_size=0 if settings.through_bouncer else 512,
-        init=_prepare_connection,
+        statement_cache_size=0 if bounced else 512,
+        connection_class=BouncedConnection if bounced else asyncpg.Connection,
+        init=prepare,
         reset=_keep_session,
         server_settings={
             "application_name": settings.application_name,
-            "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
-            "idle_in_transaction_session_timeout": _milliseconds(settings.idle_in_transaction_timeout_seconds),
-            "tcp_user_timeout": _milliseconds(settings.tcp_user_timeout_seconds),
             "timezone": "UTC",
-            # JIT compiles for longer than any of our statements runs.
-            "jit": "off",
-            # Every statement has its index. What was planned while a table was small or never analysed must not
-            # read the whole of it when it has grown.
-            "enable_seqscan": "off",
+            # PgBouncer knows the two above, keeps them for each client, and refuses a client that names another.
+            **({} if bounced else {**rules, "tcp_user_timeout": _milliseconds(settings.tcp_user_timeout_seconds)}),
         },
     )
     assert pool is not None
     return pool
 
 
+def _list_rules(settings: PoolSettings) -> Mapping[str, str]:
+    return {
+        "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(settings.idle_in_transaction_timeout_seconds),
+        # JIT compiles for longer than any of our statements runs.
+        "jit": "off",
+        # Every statement has its index. What was planned while a table was small or never analysed must not
+        # read the whole of it when it has grown.
+        "enable_seqscan": "off",
+    }
+
+
 def _milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
+
+
+async def keeps_rules(pool: Pool, settings: PoolSettings) -> bool:
+    """Whether the bounds arrive: what stands between may drop parameters that it was told to ignore."""
+    kept = await pool.fetchval("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'")
+    return bool(kept == _list_rules(settings)["lock_timeout"])
 
 
 @asynccontextmanager

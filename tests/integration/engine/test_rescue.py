@@ -35,6 +35,7 @@ async def worker_process(bench: Bench, concurrency: int = 5) -> AsyncIterator[as
         bench.database_url,
         bench.redis_url,
         str(concurrency),
+        str(int(bench.through_bouncer)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -42,7 +42,8 @@ async def migrate(database_url: str, revision: str = "head") -> list[str]:
 
 async def read_revision(database_url: str) -> str | None:
     """The revision that the database bears; None for one that was never migrated."""
-    connection = await asyncpg.connect(database_url, timeout=5)
+    # No statement is named, and each may meet another server connection, as behind PgBouncer.
+    connection = await asyncpg.connect(database_url, timeout=5, statement_cache_size=0)
     try:
         if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
             return None

@@ -16,10 +16,17 @@ from sqlalchemy.pool import NullPool
 
 from tournee.db.migrations import MIGRATION_LOCK, SchemaTooNew
 
+UNNAMED = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: "",
+}
+"""No prepared statement bears a name: behind PgBouncer it would stay, and be in the way of the next migration."""
+
 
 async def run_migrations(database_url: str, revision: str) -> list[str]:
     """See `tournee.db.migrations.migrate`."""
-    engine = create_async_engine(_with_driver(database_url), poolclass=NullPool)
+    engine = create_async_engine(_with_driver(database_url), poolclass=NullPool, connect_args=UNNAMED)
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(_upgrade, revision)
