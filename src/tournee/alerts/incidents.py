@@ -34,7 +34,7 @@ class Fault:
     """What was reported. `key` tells it from others of its condition; `facts` are shown, by the names of their labels.
 
     `mailed`: the administrators get an e-mail about it on another way. `silent`: it explains others and is told of by
-    another process.
+    another process. `explained_by`: what swallows this one while it lasts; None: what the condition says.
     """
 
     condition: Condition
@@ -44,6 +44,7 @@ class Fault:
     job_id: int | None = None
     mailed: bool = False
     silent: bool = False
+    explained_by: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -199,11 +200,12 @@ class IncidentBook:
     def _consider_opening(self, incident: Incident, now: Moment) -> None:
         if incident.fault.silent:
             return
-        explained_by = incident.fault.condition.explained_by
+        held_for = incident.fault.condition.explained_by
+        explained_by = held_for if incident.fault.explained_by is None else incident.fault.explained_by
         if explained_by and self.explain(explained_by, now) is not None:
             # Whoever found the explanation has counted the errors of the last moments.
             self._remove(incident)
-        elif now.at >= incident.due_at and (not explained_by or self._nothing_explains(incident, now)):
+        elif now.at >= incident.due_at and (not held_for or self._nothing_explains(incident, now)):
             self._tell(incident, Phase.OPENED, now)
 
     def _nothing_explains(self, incident: Incident, now: Moment) -> bool:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 import structlog
 
 from tournee.alerts import conditions
-from tournee.alerts.conditions import CONDITIONS
+from tournee.alerts.conditions import CONDITIONS, Ends
+from tournee.alerts.error_count import ErrorCount, Seen, list_stores
 from tournee.alerts.fingerprints import make_fingerprint, name_error, name_place, name_route
-from tournee.alerts.incidents import Fault, Incident, IncidentBook, Moment
+from tournee.alerts.incidents import Fault, IncidentBook, Moment
 from tournee.alerts.rules import TOO_MANY_REQUESTS, SlidingWindow
 from tournee.alerts.settings import AlertSettings
 from tournee.kit.clock import SYSTEM_CLOCK, Clock
@@ -32,11 +34,11 @@ Scope = MutableMapping[str, Any]
 KEPT_EXCEPTIONS = 64
 """So many exceptions may wait with their frames; of those beyond only the class is kept."""
 CONTROL_LIMIT = 1024
+VITAL_LIMIT = 4 * CONTROL_LIMIT
+"""Beginnings and ends that are stated have room of their own: one that is lost would last for ever."""
+MAX_PATH = 256
 MAX_WINDOWS = 100
 MAX_PLACES = 200
-RECENT = 1_000
-"""So many of the latest errors are remembered, for what a message says of them."""
-UNAVAILABLE = 503
 FAULT = 500
 
 
@@ -73,8 +75,6 @@ class Monitor:
         self._recorded: Counter[str] = Counter()
         self._places: dict[tuple[str, str], str] = {}
         self._overflowed = 0
-        self._window = SlidingWindow(settings.error_threshold, settings.window_seconds)
-        self._recent: deque[tuple[float, str, int]] = deque(maxlen=max(RECENT, settings.error_threshold))
         self._limit_windows: dict[tuple[_Kind, str], SlidingWindow] = {}
         self.on_suspicion: Callable[[], None] = lambda: None
         """Called in `digest` for an error that a store which is down would explain."""
@@ -82,6 +82,7 @@ class Monitor:
         self.watched_statuses = (settings.client_error_statuses - {TOO_MANY_REQUESTS}) | watched
         """Which statuses below 500 are worth recording."""
         self.book = IncidentBook(settings, self._now())
+        self._errors = ErrorCount(settings, self.book, self._when)
 
     # --- from anywhere, at once
 
@@ -89,14 +90,14 @@ class Monitor:
         """A request of this ASGI scope was answered with an error of this status."""
         kind = _Kind.RATE_LIMIT_IN if status == TOO_MANY_REQUESTS else _Kind.RESPONSE
         get = scope.get
-        request = (get("method"), get("route"), get("endpoint"), get("path", ""))
+        request = (get("method"), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
         self._put((kind, self._monotonic(), status, None, request))
 
     def record_exception(self, error: BaseException, scope: Scope) -> None:
         """An exception left the application while it served a request of this ASGI scope."""
         kept = error if len(self._queue) < KEPT_EXCEPTIONS else type(error)
         get = scope.get
-        request = (get("method"), get("route"), get("endpoint"), get("path", ""))
+        request = (get("method"), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
         self._put((_Kind.RESPONSE, self._monotonic(), FAULT, kept, request))
 
     def record_provider_failure(self, provider: str, error: BaseException | str = "") -> None:
@@ -114,7 +115,8 @@ class Monitor:
         """
         now = self._now()
         began = now if since is None else self._when(since)
-        self._put_control(lambda: self._note_report(fault, now, began, told=told))
+        vital = fault.condition.ends is Ends.STATED
+        self._put_control(lambda: self._note_report(fault, now, began, told=told), vital=vital)
 
     def clear(self, condition: str, key: str = "", *, since: float | None = None) -> None:
         """A reported condition holds no longer, since that time of the monotonic clock (None: now)."""
@@ -125,8 +127,8 @@ class Monitor:
         """Whether a reported condition holds is another process's matter from now on: its end is not told here."""
         self._put_control(lambda: self.book.drop(condition, key))
 
-    def _put_control(self, act: Callable[[], None]) -> None:
-        if len(self._control) < CONTROL_LIMIT:
+    def _put_control(self, act: Callable[[], None], *, vital: bool = True) -> None:
+        if len(self._control) < (VITAL_LIMIT if vital else CONTROL_LIMIT):
             self._control.append(act)
         else:
             with self._lock:
@@ -145,11 +147,11 @@ class Monitor:
         """Turn what was recorded into counts and incidents; answers how many entries it took."""
         with self._lock:
             overflow, self._overflow = self._overflow, Counter()
-        while self._control:
-            self._control.popleft()()
+        for _ in range(len(self._control)):
+            self._act_safely(self._control.popleft())
         taken = 0
         for _ in range(min(limit, len(self._queue))):
-            self._digest_safely(self._queue.popleft())
+            self._act_safely(partial(self._digest, self._queue.popleft()))
             taken += 1
         for kind, count in overflow.items():
             self._overflowed += count
@@ -169,10 +171,10 @@ class Monitor:
         now = self._now()
         return Moment(at, now.wall - timedelta(seconds=max(0.0, now.at - at)))
 
-    def _digest_safely(self, entry: tuple[Any, ...]) -> None:
+    def _act_safely(self, act: Callable[[], None]) -> None:
         """What can't be read must not keep the others from being counted."""
         try:
-            self._digest(entry)
+            act()
         except Exception:
             if not self._recorded["unreadable"]:
                 log.exception("a recorded error could not be read")
@@ -185,7 +187,7 @@ class Monitor:
         elif kind == _Kind.PROVIDER:
             _, _, provider, error = entry
             self._recorded["provider"] += 1
-            self._count_error(at, f"{provider} {name_error(error)}".strip())
+            self._errors.count(Seen(at, f"{provider} {name_error(error)}".strip(), 1, ()))
         elif kind == _Kind.RATE_LIMIT_IN:
             self._recorded["rate_limited_in"] += 1
             self._count_limit(_Kind.RATE_LIMIT_IN, at, name_route(*entry[4]))
@@ -196,16 +198,18 @@ class Monitor:
     def _digest_response(self, at: float, status: int, error: Any, request: tuple[Any, ...]) -> None:
         self._recorded["request"] += 1
         self.on_suspicion()
-        if self._is_explained(status, at):
+        stores = list_stores(status, error)
+        if self._is_explained(stores, at):
             return
         name = name_route(*request)
         label = name_error(error) if error is not None else str(status)
-        self._count_error(at, f"{name} {label}")
+        self._errors.count(Seen(at, f"{name} {label}", 1, stores))
         if self.settings.production and status == FAULT:
             place = self._find_place(name, label, error)
             facts = {"error": name_error(error) if error is not None else "", "place": place}
             key = make_fingerprint(name, label, place)
-            self.book.note(Fault(CONDITIONS[conditions.ERROR_500], key, name, facts), self._when(at))
+            fault = Fault(CONDITIONS[conditions.ERROR_500], key, name, facts, explained_by=stores)
+            self.book.note(fault, self._when(at))
 
     def _find_place(self, route: str, label: str, error: Any) -> str:
         """Where it was raised. In a storm only the class of most exceptions is kept; the others say where."""
@@ -224,47 +228,15 @@ class Monitor:
         if told:
             incident.told_at, incident.told_count = now.at, incident.count
         if fault.condition.name in (conditions.DATABASE_DOWN, conditions.REDIS_DOWN):
-            self._explain_recent(incident, now.at)
+            self._errors.explain(incident, now.at)
 
-    def _explain_recent(self, incident: Incident, at: float) -> None:
-        """Errors from just before have found their explanation; a count for later begins anew."""
-        recent = (count for then, _, count in self._recent if at - then < self.settings.hold_seconds)
-        self.book.swallow(incident, sum(recent))
-        self._recent.clear()
-        self._window.clear()
-
-    def _is_explained(self, status: int, at: float, count: int = 1) -> bool:
-        """Whether a store that is down is the reason: the database's for every error, Redis' for "unavailable"."""
-        names = [conditions.DATABASE_DOWN, *([conditions.REDIS_DOWN] if status == UNAVAILABLE else [])]
-        explaining = self.book.explain(names, Moment(at, self._clock.now()))
+    def _is_explained(self, stores: Iterable[str], at: float, count: int = 1) -> bool:
+        """Whether one of these stores is down and therefore the reason."""
+        explaining = self.book.explain(stores, Moment(at, self._clock.now()))
         if explaining is None:
             return False
         self.book.swallow(explaining, count)
         return True
-
-    def _count_error(self, at: float, detail: str, count: int = 1) -> None:
-        fires = self._window.add(at, count)
-        self._recent.append((at, detail, count))
-        incident = self.book.find(conditions.API_ERRORS)
-        if incident is not None and not fires:
-            incident.add(count, detail)
-        elif fires:
-            new = incident is None
-            incident = self.book.note(
-                Fault(CONDITIONS[conditions.API_ERRORS], "", ""),
-                self._when(at),
-                0 if new else count,
-                "" if new else detail,
-            )
-            if new:
-                self._recall(incident, at)
-
-    def _recall(self, incident: Incident, at: float) -> None:
-        """What the window saw before it fired is part of the incident."""
-        recent = [seen for seen in self._recent if at - seen[0] < self._window.seconds]
-        for _, detail, count in recent:
-            incident.add(count, detail)
-        incident.opened = self._when(recent[0][0])
 
     def _count_limit(self, kind: _Kind, at: float, subject: str, count: int = 1) -> None:
         window = self._limit_windows.get((kind, subject))
@@ -291,6 +263,6 @@ class Monitor:
             self._count_limit(kind, at, "…", count)
             return
         self._recorded["request" if kind == _Kind.RESPONSE else "provider"] += count
-        if kind == _Kind.RESPONSE and self._is_explained(FAULT, at, count):
-            return
-        self._count_error(at, "…", count)
+        stores = list_stores(FAULT, None) if kind == _Kind.RESPONSE else ()
+        if not self._is_explained(stores, at, count):
+            self._errors.count(Seen(at, "…", count, stores))

@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"[0-9]|[^A-Za-z/_.{}-]|.{25,}")
 
 def scrub(text: str, limit: int = MAX_NAME) -> str:
     """One short line without anything that looks like a secret."""
-    text = _SPACE.sub(" ", text[: 4 * limit]).strip()
+    text = _SPACE.sub(" ", str(text)[: 4 * limit]).strip()
     for pattern in _SECRETS:
         text = pattern.sub(HIDDEN, text)
     return text if len(text) <= limit else text[: limit - 1] + HIDDEN

@@ -105,7 +105,12 @@ class Alerts:
         self.monitor.digest()
         now = Moment(self._clock.monotonic(), self._clock.now())
         for telling in self.monitor.book.tick(now):
-            message = compose_message(telling, self.settings, now.wall)
+            try:
+                message = compose_message(telling, self.settings, now.wall)
+            except Exception:
+                # The others must be told nevertheless.
+                log.exception("an alert could not be made", condition=telling.incident.fault.condition.name)
+                continue
             self._told[message.condition] = self._told.get(message.condition, 0) + 1
             dispatcher.put(message)
         dispatcher.step(now.at)
