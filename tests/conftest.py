@@ -55,16 +55,21 @@ async def external_servers() -> AsyncIterator[ExternalServers]:
             yield running
 
 
-@pytest.fixture
-def bouncer(servers: SessionServers) -> Iterator[Bouncer]:
-    """Debian's PgBouncer in transaction mode before PostgreSQL; skips where it can't be had."""
+@pytest.fixture(scope="session")
+def pgbouncer() -> Path:
+    """Debian's PgBouncer; skips where it can't be had."""
     try:
-        program = require_pgbouncer()
+        return require_pgbouncer()
     except ExternalServersMissing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def bouncer(servers: SessionServers, pgbouncer: Path) -> Iterator[Bouncer]:
+    """PgBouncer in transaction mode before PostgreSQL."""
     with (
         open_folder("tournee-bouncer") as folder,
-        run_bouncer(folder / "pgbouncer", program, servers.postgresql.url) as running,
+        run_bouncer(folder / "pgbouncer", pgbouncer, servers.postgresql.url) as running,
     ):
         yield running
 

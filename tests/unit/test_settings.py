@@ -41,6 +41,7 @@ BAD = {
     "PREFIX": ("a b", "at most 64 letters"),
     "ADMIN_EMAILS": ("nobody", "e-mail addresses"),
     "LANGUAGE": ("de", "en or fr"),
+    "DATABASE_POOLER": ("odyssey", "none or pgbouncer"),
 }
 
 

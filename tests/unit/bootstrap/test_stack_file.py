@@ -17,7 +17,7 @@ from tournee.bootstrap.stores import Stores, describe_self, find_stores
 from tournee.kit.errors import SetupError
 from tournee.settings import Settings
 
-STORES = Stores("postgresql://a:secret@127.0.0.1:1/x", "redis://:secret@127.0.0.1:2/0")
+STORES = Stores("postgresql://a:secret@127.0.0.1:1/x", "redis://:secret@127.0.0.1:2/0", pooler="pgbouncer")
 
 
 @pytest.fixture
@@ -69,6 +69,8 @@ def test_given_stores_are_the_stacks_only_where_they_are_the_same(home: Path) ->
     assert other.stack is None
     assert joined is not None
     assert joined.database_url == STORES.database_url
+    # What the stack's address leads through is known to whoever joins, and said by whoever gives an address.
+    assert (joined.pooler, same.pooler) == ("pgbouncer", "none")
 
 
 def test_a_home_has_one_stack_whether_it_is_described_yet_or_not(home: Path) -> None:

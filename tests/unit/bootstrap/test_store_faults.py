@@ -22,6 +22,17 @@ ERRORS: dict[str, tuple[Exception, str, bool]] = {
     "no database": (asyncpg.InvalidCatalogNameError("no"), "has no database 'news'", False),
     "no right": (asyncpg.InsufficientPrivilegeError("permission denied for schema"), "make that user the owner", False),
     "no room": (asyncpg.DiskFullError("no"), "no room on its disk", False),
+    "pgbouncer": (
+        asyncpg.ProtocolViolationError("unsupported startup parameter: lock_timeout"),
+        "TOURNEE_DATABASE_POOLER=pgbouncer",
+        False,
+    ),
+    "statement of another": (
+        asyncpg.DuplicatePreparedStatementError("it already exists"),
+        "TOURNEE_DATABASE_POOLER=pgbouncer",
+        False,
+    ),
+    "pgbouncer is full": (asyncpg.ProtocolViolationError("query_wait_timeout"), "wait a moment", True),
     "bad option": (ValueError("sslmode is odd"), "sslmode is odd", False),
 }
 
