@@ -112,6 +112,8 @@ def _list_rules(settings: PoolSettings) -> Mapping[str, str]:
     return {
         "lock_timeout": _milliseconds(settings.lock_timeout_seconds),
         "idle_in_transaction_session_timeout": _milliseconds(settings.idle_in_transaction_timeout_seconds),
+        # A statement that was given up runs on in the server, with its locks, until its connection is looked at.
+        "client_connection_check_interval": "1s",
         # JIT compiles for longer than any of our statements runs.
         "jit": "off",
         # Every statement has its index. What was planned while a table was small or never analysed must not

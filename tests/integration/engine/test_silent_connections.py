@@ -63,3 +63,30 @@ async def test_a_statement_that_is_not_answered_in_time_is_an_outage_and_a_time_
         assert await session.fetch_value("SELECT 1") == 1
     finally:
         pool.terminate()
+
+
+async def test_a_statement_that_was_given_up_does_not_run_on_with_the_locks_of_its_transaction(
+    database_url: str,
+) -> None:
+    pool = await open_pool(PoolSettings(database_url, min_size=1))
+    session = Session(pool)
+    runs = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'"
+
+    async def wait_until_running(count: int) -> None:
+        async with asyncio.timeout(15):
+            while await session.fetch_value(runs) != count:  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.05)
+
+    async def stand_still() -> None:
+        async with session.transaction() as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+    given_up = asyncio.create_task(stand_still())
+    try:
+        await wait_until_running(1)
+        given_up.cancel()
+        await asyncio.wait({given_up})
+
+        await wait_until_running(0)
+    finally:
+        pool.terminate()
