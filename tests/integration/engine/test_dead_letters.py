@@ -9,6 +9,7 @@ from tests.support.engine import OPERATOR, Bench, Work, write_effect
 from tournee.engine.client import DeadQuery, Job, JobState
 from tournee.engine.core.job import DeadJob
 from tournee.engine.maintenance import dead_letters
+from tournee.engine.maintenance.pruner import Pruner
 
 
 async def make_dead(bench: Bench, count: int) -> list[DeadJob]:
@@ -87,6 +88,16 @@ async def test_a_discard_makes_dead_jobs_cancelled(bench: Bench) -> None:
     assert (await bench.show()).state is JobState.CANCELLED
     await wait_for_letters(bench, set())
     await bench.assert_consistent()
+
+
+async def test_a_letter_that_is_discarded_long_after_its_death_keeps_its_key_for_the_horizon(bench: Bench) -> None:
+    [dead] = await make_dead(bench, 1)
+    await bench.pool.execute("UPDATE engine.jobs SET finished_at = finished_at - interval '40 days'")
+    await bench.engine.discard([dead.job_id], OPERATOR)
+
+    assert await Pruner(bench.engine.store).prune() == 0
+    [again] = await bench.enqueue(Work(n=0))
+    assert (again.created, again.state) == (False, JobState.CANCELLED)
 
 
 async def test_only_dead_jobs_are_redriven(bench: Bench) -> None:
