@@ -135,66 +135,66 @@ ENGLISH = Language(
 FRENCH = Language(
     words={
         "api-errors": Words(
-            "Nombreuses erreurs d'API",
+            "Nombreuses erreurs d’API",
             "Des requêtes ou des appels aux fournisseurs échouent de façon répétée.",
-            "Regardez les routes et les classes ci-dessous et dans logs/errors.log ; y a-t-il eu un déploiement ?",
-            "Les erreurs d'API se sont calmées",
+            "Regardez les routes et les classes ci-dessous et dans logs/errors.log ; y a-t-il eu un déploiement ?",
+            "Les erreurs d’API se sont calmées",
         ),
         "error-500": Words(
-            "Erreur 500 : {subject}",
-            "Une requête s'est terminée par une faute du programme. Son auteur a vu une erreur.",
-            "Cherchez la classe et l'endroit ci-dessous dans logs/errors.log : toute la pile s'y trouve.",
+            "Erreur 500 : {subject}",
+            "Une requête s’est terminée par une faute du programme. Son auteur a vu une erreur.",
+            "Cherchez la classe et l’endroit ci-dessous dans logs/errors.log : toute la pile s’y trouve.",
         ),
         "database-down": Words(
-            "Base de données indisponible : {subject}",
-            "Rien n'est reçu ni traité tant qu'elle n'est pas revenue. Ce qui a été accepté y est en sûreté.",
-            "Regardez le serveur : tourne-t-il, son disque est-il plein, est-il joignable ? Tout reprend ensuite seul.",
-            "Base de données de retour : {subject}",
+            "Base de données indisponible : {subject}",
+            "Rien n’est reçu ni traité tant qu’elle n’est pas revenue. Ce qui a été accepté y est en sûreté.",
+            "Regardez le serveur : tourne-t-il, son disque est-il plein, est-il joignable ? Tout reprend ensuite seul.",
+            "Base de données de retour : {subject}",
         ),
         "redis-down": Words(
             "Redis indisponible",
-            "Aucune tâche n'est distribuée tant qu'il n'est pas revenu. Rien n'est perdu : le registre dans PostgreSQL "
+            "Aucune tâche n’est distribuée tant qu’il n’est pas revenu. Rien n’est perdu : le registre dans PostgreSQL "
             "contient chaque tâche.",
-            "Regardez le serveur : tourne-t-il, sa mémoire est-elle pleine ? Tout reprend ensuite seul.",
+            "Regardez le serveur : tourne-t-il, sa mémoire est-elle pleine ? Tout reprend ensuite seul.",
             "Redis de retour",
         ),
         "rate-limited-in": Words(
-            "Nombreuses requêtes refusées (429) : {subject}",
+            "Nombreuses requêtes refusées (429) : {subject}",
             "Un client demande plus que ce qui lui est permis.",
-            "Trouvez qui demande ; relevez la limite ou arrêtez ce client.",
+            "Trouvez qui demande ; relevez la limite ou arrêtez ce client.",
         ),
         "rate-limited-out": Words(
             "{subject} nous limite (429)",
-            "Le fournisseur refuse des appels pour le moment ; leurs tâches attendent sans user de tentative.",
-            "Si cela dure : augmentez le quota chez lui, ou réduisez la concurrence de sa file.",
+            "Le fournisseur refuse des appels pour le moment ; leurs tâches attendent sans user de tentative.",
+            "Si cela dure : augmentez le quota chez lui, ou réduisez la concurrence de sa file.",
         ),
         "job-dead": Words(
             "Tâches mortes dans {subject}",
-            "Une tâche d'une file critique a échoué définitivement et attend une décision.",
+            "Une tâche d’une file critique a échoué définitivement et attend une décision.",
             "Regardez sa dernière erreur, réparez la cause, puis `tournee dead redrive`.",
         ),
         "newsletter-invalid": Words(
             "Newsletter invalide",
-            "Une newsletter n'a pu être analysée à aucune tentative. Elle est gardée et affichée avec la raison.",
-            "Regardez la dernière erreur de la tâche ; la cause réparée, `tournee dead redrive` l'analyse de nouveau.",
+            "Une newsletter n’a pu être analysée à aucune tentative. Elle est gardée et affichée avec la raison.",
+            "Regardez la dernière erreur de la tâche ; la cause réparée, `tournee dead redrive` l’analyse de nouveau.",
         ),
         "breaker-open": Words(
-            "Fournisseur indisponible : {subject}",
-            "Les appels échouent : ses tâches sont mises de côté. Elles n'usent aucune tentative et reprennent seules.",
-            "Regardez la page d'état du fournisseur et nos identifiants chez lui.",
-            "Fournisseur de retour : {subject}",
+            "Fournisseur indisponible : {subject}",
+            "Les appels échouent : ses tâches sont mises de côté. Elles n’usent aucune tentative et reprennent seules.",
+            "Regardez la page d’état du fournisseur et nos identifiants chez lui.",
+            "Fournisseur de retour : {subject}",
         ),
         "dead-letters": Words(
-            "Les lettres mortes s'accumulent",
+            "Les lettres mortes s’accumulent",
             "De plus en plus de tâches ont échoué définitivement et attendent une décision.",
-            "`tournee dead list` montre leurs erreurs ; réparez la cause, puis relancez-les ou écartez-les.",
+            "`tournee dead list` montre leurs erreurs ; réparez la cause, puis relancez-les ou écartez-les.",
             "Les lettres mortes sont de nouveau moins nombreuses",
         ),
         "disk-nearly-full": Words(
-            "Disque presque plein : {subject}",
-            "Une fois plein, PostgreSQL s'arrête et aucun courrier ne peut être gardé.",
+            "Disque presque plein : {subject}",
+            "Une fois plein, PostgreSQL s’arrête et aucun courrier ne peut être gardé.",
             "Faites de la place, ou déplacez le dossier vers un disque plus grand.",
-            "Le disque a de nouveau de la place : {subject}",
+            "Le disque a de nouveau de la place : {subject}",
         ),
     },
     labels={
@@ -224,8 +224,8 @@ FRENCH = Language(
     meaning="Ce que cela veut dire",
     remedy="Que faire",
     link="Voir",
-    undelivered="Discord n'a pas pris ce message ; il vient donc par e-mail.",
-    colon=" :",
+    undelivered="Discord n’a pas pris ce message ; il vient donc par e-mail.",
+    colon=" :",
 )
 
 LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "fr": FRENCH}

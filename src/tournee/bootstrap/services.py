@@ -161,6 +161,7 @@ def _build_ports(
         administrators=settings.admin_emails,
         host=settings.mail_from.rpartition("@")[2],
         console_url=settings.console_url or (stores.stack.web_url if stores.stack is not None else ""),
+        language=settings.language,
         raw_kept=timedelta(days=settings.raw_kept_days),
     )
 

@@ -16,7 +16,7 @@ PAGE = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>One moment</title>'
     f'<meta http-equiv="refresh" content="{RETRY_SECONDS}"></head>'
     f"<body><h1>One moment</h1><p>{ERROR}</p>"
-    '<p lang="fr">PostgreSQL ne répond pas encore ; tout reprendra seul dès qu\'il sera là.</p></body></html>'
+    '<p lang="fr">PostgreSQL ne répond pas encore ; tout reprendra seul dès qu’il sera là.</p></body></html>'
 )
 
 Scope = MutableMapping[str, Any]

@@ -66,8 +66,8 @@ def test_a_repeat_bears_the_same_message_id_and_another_delivery_does_not() -> N
 
 def test_an_alert_speaks_its_readers_language() -> None:
     french = compose_alert(replace(ALERT, language="fr", why={"topic": "rust"}), "tournee.example")
-    assert "Liens à retenir :" in french.text
-    assert "correspond à votre règle : sujet « rust »." in french.text
+    assert "Liens à retenir\u202f:" in french.text
+    assert "correspond à votre règle\u202f: sujet «\u202frust\u202f»." in french.text
     assert '<html lang="fr">' in (french.html or "")
     english = compose_alert(replace(ALERT, why={"keyword": "x", "language": "en"}), "tournee.example")
     assert "it matches your rule: keyword “x”, language “en”." in english.text

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from tournee.pipeline.core.notice_wording import NoticeWording, choose_notice_wording
 from tournee.pipeline.core.text import clean_text, to_single_line
 from tournee.pipeline.core.wording import WORDINGS, Wording
 from tournee.pipeline.ports import Email, KeyLink
@@ -73,32 +74,37 @@ def compose_alert(alert: Alert, host: str) -> Email:
     )
 
 
-def compose_notice(notice: Notice, address: str, host: str, console_url: str = "") -> Email:
+def compose_notice(notice: Notice, address: str, host: str, console_url: str = "", language: str = "en") -> Email:
     """The notice to one administrator, as plain text. `console_url`: where its job is shown."""
+    wording = choose_notice_wording(language)
+    blocks = [
+        *_count_faults(notice, wording),
+        clean_text(notice.body).rstrip(),
+        *_link_job(notice, console_url, wording),
+    ]
     return Email(
         message_id=make_message_id(f"notice-{notice.notice_id}", f"{notice.fault_key}\n{address}", host),
         to=address,
         subject=to_single_line(f"[Tournée] {notice.subject}", MAX_SUBJECT),
-        text="\n".join([*_count_faults(notice), clean_text(notice.body).rstrip(), *_link_job(notice, console_url)])
-        + "\n",
+        text="\n".join(blocks) + "\n",
         headers=_HEADERS,
     )
 
 
-def _count_faults(notice: Notice) -> list[str]:
+def _count_faults(notice: Notice, wording: NoticeWording) -> list[str]:
     """How often and since when, where that is more than this once."""
     if notice.faults < 2 or notice.began_at is None:
         return []
     since = notice.began_at.strftime("%Y-%m-%d %H:%M:%S %Z")
-    return [f"{notice.faults} such faults since {since}; this is the one that this mail is about:", ""]
+    return [wording.faults.format(faults=notice.faults, since=since), ""]
 
 
-def _link_job(notice: Notice, console_url: str) -> list[str]:
+def _link_job(notice: Notice, console_url: str, wording: NoticeWording) -> list[str]:
     """The fault's key ends with the job and its dispatch."""
     job_id = notice.fault_key.split(":")[-2:-1]
     if not console_url or not job_id or not job_id[0].isdigit():
         return []
-    return [f"In the console: {console_url.rstrip('/')}/jobs/{job_id[0]}"]
+    return [wording.console.format(link=f"{console_url.rstrip('/')}/jobs/{job_id[0]}")]
 
 
 def explain_delivery(why: Mapping[str, str], mailbox: str, wording: Wording) -> str:

@@ -42,15 +42,15 @@ _FRENCH = Wording(
     reading_time="{minutes} min de lecture",
     summary_missing="Ce numéro ne contient pas de texte à résumer.",
     key_links="Liens à retenir",
-    why_default="Vous recevez ce message parce que chaque newsletter de votre boîte « {mailbox} » vous est annoncée.",
-    why_rule="Vous recevez ce message parce que cette newsletter correspond à votre règle : {criteria}.",
+    why_default="Vous recevez ce message parce que chaque newsletter de votre boîte « {mailbox} » vous est annoncée.",
+    why_rule="Vous recevez ce message parce que cette newsletter correspond à votre règle : {criteria}.",
     criteria={
-        "sender": "expéditeur « {} »",
-        "topic": "sujet « {} »",
-        "keyword": "mot-clé « {} »",
-        "language": "langue « {} »",
+        "sender": "expéditeur « {} »",
+        "topic": "sujet « {} »",
+        "keyword": "mot-clé « {} »",
+        "language": "langue « {} »",
     },
-    colon=" :",
+    colon=" :",
 )
 
 WORDINGS: Mapping[str, Wording] = {"en": _ENGLISH, "fr": _FRENCH}

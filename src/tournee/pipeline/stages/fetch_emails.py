@@ -186,13 +186,13 @@ class FetchEmails:
                 await release_mailbox(tx.connection, mailbox.id, job.id, shown)
 
 
-async def on_dead(tx: Transaction, dead: DeadJob) -> None:
-    """Show on the mailbox why it is not synchronised, and tell the administrators."""
+async def on_dead(tx: Transaction, dead: DeadJob, language: str = "en") -> None:
+    """Show on the mailbox why it is not synchronised, and tell the administrators in their language."""
     payload = SyncMailbox.model_validate(dead.payload)
     await release_mailbox(tx.connection, payload.mailbox_id, dead.job_id, None)
     name = await set_mailbox_error(tx.connection, payload.mailbox_id, clip(clean_text(dead.error.message), MAX_ERROR))
     if name is not None:
-        await report_fault(tx, describe_dead_sync(dead, name))
+        await report_fault(tx, describe_dead_sync(dead, name, language))
 
 
 async def on_cancelled(tx: Transaction, dead: DeadJob) -> None:

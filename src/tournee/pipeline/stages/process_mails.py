@@ -159,13 +159,13 @@ def _make_request(newsletter: Newsletter) -> AnalysisRequest:
     )
 
 
-async def on_dead(tx: Transaction, dead: DeadJob) -> None:
-    """Mark the newsletter invalid with the reason, and tell the administrators."""
+async def on_dead(tx: Transaction, dead: DeadJob, language: str = "en") -> None:
+    """Mark the newsletter invalid with the reason, and tell the administrators in their language."""
     newsletter_id = AnalyseNewsletter.model_validate(dead.payload).newsletter_id
     await drop_claims_of_job(tx.connection, dead.job_id)
     newsletter = await mark_invalid(tx.connection, newsletter_id, describe_reason(dead))
     if newsletter is not None:
-        await report_fault(tx, describe_invalid(dead, newsletter_id, newsletter))
+        await report_fault(tx, describe_invalid(dead, newsletter_id, newsletter, language))
 
 
 async def on_cancelled(tx: Transaction, dead: DeadJob) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from tournee.db.pool import Pool
 from tournee.engine.client import Registry, RetryPolicy
@@ -28,7 +29,7 @@ from tournee.pipeline.stages import fetch_emails, index_news, process_mails, sen
 class StagePorts:
     """What the stages work with. `outside` None: nothing leaves the house; `host` names us in Message-IDs.
 
-    `raw_kept`: how long the bytes of a message are kept.
+    `language` is that of the administrators' notices; `raw_kept`: how long the bytes of a message are kept.
     `retries`: when a failed job runs again, by queue, where that is not the engine's default.
     """
 
@@ -42,6 +43,7 @@ class StagePorts:
     administrators: Sequence[str]
     host: str
     console_url: str = ""
+    language: str = "en"
     raw_kept: timedelta = fetch_emails.RAW_KEPT
     retries: Mapping[str, RetryPolicy] = field(default_factory=dict)
     begin_trace: BeginTrace = begin_untraced
@@ -71,7 +73,7 @@ def _register_fetch(registry: Registry, ports: StagePorts) -> None:
         ).handle,
         time_limit=timedelta(minutes=2),
         retry=_retry(ports, "fetchEmails"),
-        on_dead=fetch_emails.on_dead,
+        on_dead=partial(fetch_emails.on_dead, language=ports.language),
         on_redrive=fetch_emails.on_redrive,
         on_cancelled=fetch_emails.on_cancelled,
     )
@@ -83,7 +85,7 @@ def _register_analysis(registry: Registry, ports: StagePorts) -> None:
         process_mails.ProcessMails(ports.outside, ports.embedded).handle,
         time_limit=timedelta(seconds=100),
         retry=_retry(ports, "processMails"),
-        on_dead=process_mails.on_dead,
+        on_dead=partial(process_mails.on_dead, language=ports.language),
         on_redrive=process_mails.on_redrive,
         on_cancelled=process_mails.on_cancelled,
     )
@@ -114,7 +116,10 @@ def _register_notifications(registry: Registry, ports: StagePorts) -> None:
     registry.add(
         SendAdminNotice,
         send_notifications.SendAdminNotices(
-            ports.pool, ports.mailer, ports.administrators, ports.host, ports.console_url
+            ports.pool,
+            ports.mailer,
+            ports.administrators,
+            send_notifications.NoticeForm(ports.host, ports.console_url, ports.language),
         ).handle,
         time_limit=timedelta(minutes=1),
         retry=_retry(ports, "sendNotifications"),

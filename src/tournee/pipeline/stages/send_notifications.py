@@ -7,6 +7,7 @@ the same Message-ID, so that the receiver can drop it. Refuses a channel that it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tournee.db.pool import Pool
 from tournee.engine.client import DeadJob, Job, Transaction
@@ -44,17 +45,23 @@ class SendNotifications:
             await mark_delivery_sent(tx.connection, job.payload.delivery_id)
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeForm:
+    """What all notices have in common; `host` as above, `console_url`: where jobs are shown."""
+
+    host: str
+    console_url: str = ""
+    language: str = "en"
+
+
 class SendAdminNotices:
     """Handler of `SendAdminNotice`. With no administrators the notice stays unsent, and the job says so."""
 
-    def __init__(
-        self, pool: Pool, mailer: Mailer, administrators: Sequence[str], host: str, console_url: str = ""
-    ) -> None:
+    def __init__(self, pool: Pool, mailer: Mailer, administrators: Sequence[str], form: NoticeForm) -> None:
         self._pool = pool
         self._mailer = mailer
         self._administrators = administrators
-        self._host = host
-        self._console_url = console_url
+        self._form = form
 
     async def handle(self, job: Job[SendAdminNotice]) -> None:
         """Send one notice to each administrator; after a failure all are sent it again, under the same ids."""
@@ -62,7 +69,9 @@ class SendAdminNotices:
             stored = await load_notice(connection, job.payload.notice_id)
         if stored is not None and not stored.sent:
             for address in self._administrators:
-                await self._mailer.send(compose_notice(stored.notice, address, self._host, self._console_url))
+                form = self._form
+                mail = compose_notice(stored.notice, address, form.host, form.console_url, form.language)
+                await self._mailer.send(mail)
         if not self._administrators:
             await job.log("no administrators are set up: nobody was told")
         async with job.transaction() as tx:
