@@ -9,15 +9,37 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from tests.support.engine import OPERATOR, Bulk, Free, Handlers, Work, build_registry, insert_effect, write_effect
+from tests.support.engine import (
+    OPERATOR,
+    QUICK_ENGINE,
+    Bulk,
+    Free,
+    Handlers,
+    Work,
+    build_registry,
+    insert_effect,
+    write_effect,
+)
 from tournee.db.pool import Pool, PoolSettings, open_pool
-from tournee.engine.client import Batch, Engine, Firing, Job, JobState, Payload, Priority, ProviderUnavailable, Snooze
+from tournee.engine.client import (
+    Batch,
+    Engine,
+    Firing,
+    Job,
+    JobState,
+    Payload,
+    Priority,
+    ProviderUnavailable,
+    Registry,
+    Snooze,
+)
 from tournee.engine.core.limits import QueueLimits, Rate
 from tournee.engine.testing import (
     RunOutcome,
     advance,
     assert_enqueued,
     assert_not_enqueued,
+    assertions,
     build_engine,
     drain,
     fire,
@@ -283,3 +305,41 @@ async def test_a_limited_queue_runs_what_its_rate_lets_through(pool: Pool, handl
     await advance(engine, HOUR)
     await drain(engine)
     assert handlers.started == ["0", "1", "2", "3", "4"]
+
+
+async def test_urgent_jobs_beyond_the_reserve_keep_their_order(engine: Engine, handlers: Handlers) -> None:
+    await enqueue(engine, *(Work(n=n) for n in range(100, 170)), priority=Priority.URGENT)
+
+    (await drain(engine)).require_success()
+
+    assert handlers.started == [str(n) for n in range(100, 170)]
+
+
+async def test_a_long_drain_is_not_taken_for_dead_by_an_engine_that_runs_beside(pool: Pool, handlers: Handlers) -> None:
+    # The other one rescues for all queues, and serves none.
+    beside = build_engine(pool, Registry(), QUICK_ENGINE)
+    engine = build_engine(pool, build_registry(handlers), QUICK_ENGINE)
+
+    async def outlast_the_lease(job: Job[Work]) -> None:
+        await asyncio.sleep(1.5 * QUICK_ENGINE.lease_seconds)
+        await write_effect(job)
+
+    handlers.script = outlast_the_lease
+    await beside.start()
+    try:
+        await engine.declare()
+        await enqueue(engine, Work(n=1))
+        (await drain(engine)).require_success()
+    finally:
+        await beside.stop()
+    assert handlers.started == ["1"]
+
+
+async def test_nothing_is_said_of_more_jobs_than_are_looked_at(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assertions, "MAX_JOBS", 3)
+    await enqueue(engine, *(Free(n=n) for n in range(3)))
+    await assert_not_enqueued(engine, Work)
+    await enqueue(engine, Work(n=1))
+
+    with pytest.raises(ValueError, match="more than 3 jobs"):
+        await assert_not_enqueued(engine, Work)

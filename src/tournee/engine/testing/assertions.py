@@ -87,7 +87,10 @@ async def _list_enqueued(ledger: Ledger, states: Sequence[JobState]) -> Sequence
     source: Any = ledger.store.session.pool if isinstance(ledger, Engine) else ledger
     # A transaction of the engine's has a connection; a pool and a connection are asked themselves.
     source = getattr(source, "connection", source) if not hasattr(source, "fetch") else source
-    rows: Sequence[Mapping[str, Any]] = await source.fetch(SQL["list_enqueued"], [str(s) for s in states], MAX_JOBS)
+    rows: Sequence[Mapping[str, Any]] = await source.fetch(SQL["list_enqueued"], [str(s) for s in states], MAX_JOBS + 1)
+    if len(rows) > MAX_JOBS:
+        # Nothing can be said of jobs that were not looked at.
+        raise ValueError(f"more than {MAX_JOBS} jobs are {', '.join(states)}: drain some, or ask for fewer states")
     return rows
 
 

@@ -50,9 +50,9 @@ class LocalBroker:
         """There is nothing to close."""
 
     async def add(self, queue: QueueName, jobs: Sequence[Dispatchable]) -> None:
-        # Urgent ones come last and go to the front one by one, as in Redis.
+        # Those for the front come last and go there one by one, as in Redis.
         for job in jobs:
-            if job.priority < 0:
+            if job.front:
                 self._waiting[queue].appendleft(job)
             else:
                 self._waiting[queue].append(job)

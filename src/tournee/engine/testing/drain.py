@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -21,7 +22,7 @@ from tournee.engine.core.job import ClaimedJob, DispatchId, JobId, JobState, Que
 from tournee.engine.core.window import WindowPolicy
 from tournee.engine.maintenance.reconciler import Reconciler
 from tournee.engine.maintenance.relay import Relay
-from tournee.engine.ports import AttemptRow, JobQuery, RunOutcome, WorkerRow
+from tournee.engine.ports import AttemptRow, JobQuery, LedgerContended, LedgerUnavailable, RunOutcome, WorkerRow
 from tournee.engine.registry import Registry
 from tournee.engine.testing.broker import LocalBroker
 from tournee.engine.testing.report import DrainReport, Run
@@ -78,6 +79,7 @@ class _Table:
         self._limit = limit
         self._run_already: set[JobId] = set()
         self._worker = WorkerId(uuid4())
+        self._heart: asyncio.Task[None] | None = None
         self._settler = Settler(self._store, engine.registry)
         self._executor = Executor(self._store, broker, engine.registry, SuspectGate(), self._settler)
 
@@ -89,9 +91,20 @@ class _Table:
         await self._store.register_worker(
             WorkerRow(self._worker, name, host, os.getpid(), loads, 0, now, now, stopping=False, reported_dead=False)
         )
+        self._heart = asyncio.create_task(self._beat_forever(loads))
+
+    async def _beat_forever(self, loads: Mapping[str, Mapping[str, float]]) -> None:
+        """Or an engine that runs beside would take a long drain for dead, and rescue what it runs."""
+        while True:
+            await asyncio.sleep(self._engine.settings.lease_seconds / 10)
+            with suppress(LedgerUnavailable, LedgerContended):
+                await self._store.beat_worker(self._worker, loads, stopping=False)
 
     async def clear(self) -> None:
         """Give back what was marked and not run, and leave."""
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.wait({self._heart})
         await self._store.return_queued(self._broker.take_all())
         await self._store.forget_workers([self._worker])
 
