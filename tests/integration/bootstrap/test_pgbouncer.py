@@ -38,7 +38,8 @@ def test_a_pgbouncer_that_nobody_told_of_is_refused_with_the_way_out(
 def test_a_pgbouncer_that_drops_the_parameters_is_refused_as_well(
     tournee: Tournee, database_url: str, redis_url: str, pgbouncer: Path
 ) -> None:
-    dropped = "lock_timeout, idle_in_transaction_session_timeout, tcp_user_timeout, jit, enable_seqscan"
+    bounds = "lock_timeout, idle_in_transaction_session_timeout, tcp_user_timeout, client_connection_check_interval"
+    dropped = f"{bounds}, jit, enable_seqscan"
     with (
         open_folder("tournee-bouncer") as folder,
         run_bouncer(folder / "own", pgbouncer, database_url, f"ignore_startup_parameters = {dropped}") as careless,
