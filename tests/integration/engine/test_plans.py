@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.plans import read_plans
 
 from tests.support.engine import Bench
+from tournee.engine.postgres.session import SQL
 
 OPERATORS_OWN = {"list_jobs", "read_finished_counts"}
 """Run when somebody looks, bounded by a limit or kept for a while: no job waits for them."""
@@ -26,3 +27,10 @@ async def test_no_statement_reads_the_whole_ledger_neither_when_it_is_empty_nor_
     assert {name: sorted(reads) for name, reads in before.items() if name not in OPERATORS_OWN} == {
         name: sorted(reads) for name, reads in after.items() if name not in OPERATORS_OWN
     }
+
+
+async def test_the_finished_rows_are_counted_in_the_order_in_which_they_lie(bench: Bench) -> None:
+    for statement in ("SELECT", "ANALYZE engine.jobs"):
+        await bench.pool.execute(statement)
+        plan = "\n".join(row[0] for row in await bench.pool.fetch(f"EXPLAIN {SQL.read_finished_counts}"))
+        assert "jobs_pkey" in plan, plan
