@@ -60,7 +60,7 @@ async def test_only_what_a_rule_asks_for_is_told(pipeline: Pipeline, issues: Pat
     await pipeline.start()
     summary = (await pipeline.importer.run(ImportRequest(issues))).summary
     assert (summary.indexed, summary.notified) == (60, 1)
-    assert [(email.to, "mot-clé « edition 7 »" in email.text) for email in pipeline.mailer.sent] == [
+    assert [(email.to, "mot-clé «\u202fedition 7\u202f»" in email.text) for email in pipeline.mailer.sent] == [
         ("sevens@example.org", True)
     ]
 
