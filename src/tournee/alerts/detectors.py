@@ -152,7 +152,7 @@ class DiskDetector:
         if not self._rule.observe(100.0 - free):
             return
         if self._rule.alarmed:
-            monitor.report(Fault(self.condition, "", self._subject, {"free": f"{free:.1f} %"}))
+            monitor.report(Fault(self.condition, "", self._subject, {"free": f"{int(free)} %"}))
         else:
             monitor.clear(self.condition.name)
 

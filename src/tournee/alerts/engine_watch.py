@@ -64,6 +64,7 @@ class LedgerWatch:
         self._monitor = monitor
         self._open: set[str] = set()
         self._fresh = True
+        self._inherited = False
         self._dead = self._make_level()
 
     def look(self, providers: Sequence[ProviderRow], dead_letters: int) -> None:
@@ -81,7 +82,7 @@ class LedgerWatch:
             self._monitor.forget(conditions.BREAKER_OPEN, provider)
         self._monitor.forget(conditions.DEAD_LETTERS)
         self._open.clear()
-        self._fresh, self._dead = True, self._make_level()
+        self._fresh, self._inherited, self._dead = True, False, self._make_level()
 
     def _note_breaker(self, row: ProviderRow) -> None:
         # Half-open is still away: a probe has yet to succeed.
@@ -95,11 +96,20 @@ class LedgerWatch:
             self._monitor.clear(conditions.BREAKER_OPEN, row.name)
 
     def _note_dead(self, count: int) -> None:
-        if not self._dead.observe(count):
-            return
-        if self._dead.alarmed:
-            self._monitor.report(Fault(CONDITIONS[conditions.DEAD_LETTERS], "", "", {"waiting": f"{count:,}"}))
-        else:
+        threshold = self._monitor.settings.dead_letters_threshold
+        fault = Fault(CONDITIONS[conditions.DEAD_LETTERS], "", "", {"waiting": str(count)})
+        changed = self._dead.observe(count)
+        if self._fresh and count >= threshold:
+            # Whoever led before has told of these; that they are fewer is told here.
+            self._inherited = True
+            self._monitor.report(fault, told=True)
+        elif changed and self._dead.alarmed:
+            if self._inherited:
+                self._monitor.forget(conditions.DEAD_LETTERS)
+            self._inherited = False
+            self._monitor.report(fault)
+        elif changed or (self._inherited and count < threshold / 2):
+            self._inherited = False
             self._monitor.clear(conditions.DEAD_LETTERS)
 
     def _make_level(self) -> Level:

@@ -1,6 +1,6 @@
 """From an incident to what is said of it: title, figures, meaning, remedy, link.
 
-Pure. Everything that is not from `wording` goes through `redaction`: classes, ids, counts and names leave, nothing
+Pure. Everything that is not from `wording` goes through `redact_name`: classes, ids, counts and names leave, nothing
 else does.
 """
 
@@ -12,9 +12,9 @@ from datetime import datetime
 from tournee.alerts.conditions import Ends
 from tournee.alerts.incidents import OTHERS, Incident, Telling, identify
 from tournee.alerts.ports import Message, Phase
-from tournee.alerts.redaction import scrub
 from tournee.alerts.settings import AlertSettings
 from tournee.alerts.wording import ENGLISH, LANGUAGES, Language
+from tournee.kit.logs.redaction import redact_name
 
 MINUTE = 60
 HOUR = 3600
@@ -60,7 +60,7 @@ def describe_seconds(seconds: float, language: Language) -> str:
 
 def _write_title(incident: Incident, phase: Phase, language: Language) -> str:
     condition = incident.fault.condition
-    subject = language.nameless if incident.fault.key == OTHERS else scrub(incident.fault.subject)
+    subject = language.nameless if incident.fault.key == OTHERS else redact_name(incident.fault.subject)
     words = language.words.get(condition.name)
     if words is None:
         title = f"{condition.name}{language.colon} {subject}" if subject else condition.name
@@ -79,24 +79,33 @@ def _write_summary(incident: Incident, phase: Phase, language: Language) -> str:
             return ""
         lasted = describe_seconds(incident.ended.at - incident.opened.at, language)
         return f"{language.labels['lasted']}{language.colon} {lasted}"
-    return language.many.format(count=f"{incident.count:,}") if incident.count > 1 else ""
+    return language.many.format(count=write_count(incident.count, language)) if incident.count > 1 else ""
 
 
 def _list_fields(incident: Incident, phase: Phase, language: Language, process: str) -> Sequence[tuple[str, str]]:
     labels, stated = language.labels, incident.fault.condition.ends is Ends.STATED
-    fields = [(labels.get(name, name), scrub(value)) for name, value in incident.fault.facts.items() if value]
+    fields = [(labels.get(name, name), redact_name(value)) for name, value in incident.fault.facts.items() if value]
     fields.append((labels["since"], write_time(incident.opened.wall)))
     if not stated and incident.count > 1:
-        fields += [(labels["count"], f"{incident.count:,}"), (labels["last"], write_time(incident.last.wall))]
+        fields += [
+            (labels["count"], write_count(incident.count, language)),
+            (labels["last"], write_time(incident.last.wall)),
+        ]
     if incident.details:
         most = incident.details.most_common(MOST_FREQUENT)
-        fields.append((labels["most"], "\n".join(f"{count:,} × {scrub(detail)}" for detail, count in most)))
+        lines = [f"{write_count(count, language)} × {redact_name(detail)}" for detail, count in most]
+        fields.append((labels["most"], "\n".join(lines)))
     if incident.explained:
-        fields.append((labels["explained"], f"{incident.explained:,}"))
+        fields.append((labels["explained"], write_count(incident.explained, language)))
     if phase is Phase.ENDED and stated and incident.ended is not None:
         fields.append((labels["last"], write_time(incident.ended.wall)))
     fields.append((labels["process"], process))
     return fields
+
+
+def write_count(count: int, language: Language) -> str:
+    """A number with its thousands apart."""
+    return f"{count:,}".replace(",", language.thousands)
 
 
 def write_time(at: datetime) -> str:

@@ -36,6 +36,7 @@ class Language:
     link: str
     undelivered: str
     colon: str = ":"
+    thousands: str = ","
 
 
 ENGLISH = Language(
@@ -226,6 +227,7 @@ FRENCH = Language(
     link="Voir",
     undelivered="Discord n’a pas pris ce message ; il vient donc par e-mail.",
     colon=" :",
+    thousands=" ",
 )
 
 LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "fr": FRENCH}

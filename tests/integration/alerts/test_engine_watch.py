@@ -165,3 +165,15 @@ async def test_letters_that_were_there_before_alarm_once_there_are_a_hundred_mor
     watch.look([], 250)
     await told.step(2.0)
     assert told.discord.said == ["dead-letters opened"]
+    watch.look([], 10)
+    await told.step(5.0)
+    assert told.discord.said == ["dead-letters opened", "dead-letters ended"]
+
+
+async def test_a_new_leader_tells_that_letters_which_it_found_are_fewer() -> None:
+    told = make_bench(dead_letters_threshold=100)
+    watch = LedgerWatch(told.alerts.monitor)
+    for letters in (150, 60, 49, 30):
+        watch.look([], letters)
+        await told.step(2.0)
+    assert told.discord.said == ["dead-letters ended"]

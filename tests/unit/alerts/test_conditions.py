@@ -9,13 +9,15 @@ import pytest
 from tests.support.alerts import MovedClock, make_bench
 from tournee.alerts import CONDITIONS, Ends
 from tournee.alerts.detectors import DiskDetector
+from tournee.alerts.fingerprints import generalise_path
 from tournee.alerts.incidents import Fault
 from tournee.alerts.mails import write_text
 from tournee.alerts.ports import Phase
 from tournee.alerts.probes import DiskProbe
-from tournee.alerts.redaction import escape_markup, generalise_path, scrub
 from tournee.alerts.rules import Hysteresis, back_off_seconds
 from tournee.alerts.wording import LANGUAGES
+from tournee.integrations.discord.embeds import escape_markup
+from tournee.kit.logs.redaction import redact_name
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -49,6 +51,14 @@ async def test_every_condition_is_told_in_every_language_without_a_gap(name: str
         assert part in mail
 
 
+async def test_large_numbers_are_written_as_each_language_writes_them() -> None:
+    for language, written in (("en", "12,345 times"), ("fr", "12\u202f345 fois")):
+        bench = make_bench(language=language)
+        bench.fail_requests(12_345, path="/things")
+        await bench.step(1.0)
+        assert bench.discord.told[0].text == written
+
+
 class Disk(DiskProbe):
     """A disk whose room a test decides."""
 
@@ -70,7 +80,7 @@ async def test_a_disk_that_fills_is_told_and_that_it_has_room_again() -> None:
         await detector.look(bench.alerts.monitor)
         await bench.step(1.0)
     assert bench.discord.said == bench.mail.said == ["disk-nearly-full opened"]
-    assert dict(bench.discord.told[0].fields)["Free"] == "9.5 %"
+    assert dict(bench.discord.told[0].fields)["Free"] == "9 %"
     disk.free = 12.5
     await detector.look(bench.alerts.monitor)
     await bench.step(61.0)
@@ -113,7 +123,7 @@ def test_a_path_is_shown_without_what_differs_from_request_to_request(path: str,
     ["processMails", "asyncpg.InvalidPasswordError", "GET /users/{user_id}/newsletters/{newsletter_id}", "12 × x 503"],
 )
 def test_names_pass_as_they_are(text: str) -> None:
-    assert scrub(text) == text
+    assert redact_name(text) == text
 
 
 def test_markup_of_a_chat_has_no_effect() -> None:

@@ -52,6 +52,8 @@ HOSTILE = [
     f"-----BEGIN RSA PRIVATE KEY-----\nMIIE{SECRET}\nabc\n-----END RSA PRIVATE KEY-----",
     f"-----BEGIN PRIVATE KEY-----\nMIIE{SECRET}\nthe rest was cut",
     f"1//0{SECRET}-abcdefghijklmnopqrstuv",
+    f"SMTP 535: AUTH PLAIN {SECRET.replace('-', '')}=",
+    f"the API key {SECRET.replace('-', '')}AbCdEfGhIjKlMnOpQrStUvWx is not valid",
 ]
 
 
@@ -71,6 +73,7 @@ def test_a_secret_in_a_text_is_hidden(text: str) -> None:
         "zoë.müller@exämple.de",
         "RCPT TO:<ada@[192.0.2.1]>",
         "mailto:ada@example.com?subject=x",
+        "GET https://mail.example.net/users/ada.lovelace%40example.com/messages",
     ],
 )
 def test_an_address_in_a_text_is_hidden(text: str) -> None:

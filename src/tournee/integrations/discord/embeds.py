@@ -5,12 +5,12 @@ Pure. Nothing can ping anybody: no mention is ever parsed, and what came from ou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tournee.alerts.conditions import Severity
 from tournee.alerts.ports import Message, Phase
-from tournee.alerts.redaction import escape_markup
 
 MAX_EMBEDS = 10
 MAX_ALL = 6000
@@ -28,6 +28,8 @@ INLINE = 40
 
 GREEN = 0x2E9E5B
 COLOURS: Mapping[Severity, int] = {Severity.CRITICAL: 0xB3261E, Severity.ERROR: 0xD9622B, Severity.WARNING: 0xC9A227}
+
+_MARKUP = re.compile(r"[`*~|<>\[\]\\@]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def build_payload(messages: Sequence[Message]) -> dict[str, Any]:
@@ -54,6 +56,11 @@ def build_embed(message: Message) -> dict[str, Any]:
     if message.link and len(message.link) <= MAX_URL:
         embed["url"] = message.link
     return _shorten(embed)
+
+
+def escape_markup(text: str) -> str:
+    """Without the signs that a chat would read as formatting, a link or a mention; within a word `_` is none."""
+    return _MARKUP.sub(lambda found: {"`": "'", "<": "‹", ">": "›", "@": "＠"}.get(found[0], "\\" + found[0]), text)
 
 
 def count_characters(embed: Mapping[str, Any]) -> int:

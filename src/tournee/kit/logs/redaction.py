@@ -1,4 +1,4 @@
-"""What must not be in a log: passwords, tokens, signatures, addresses of people.
+"""What must not be in a log, nor leave in an alert: passwords, tokens, signatures, addresses of people.
 
 Works on keys (a value under `refresh_token` is hidden whatever it is) and on texts (a password inside a URL inside an
 exception's words). It rather hides too much than too little. Every pattern is bounded, so that the time grows with the
@@ -17,6 +17,8 @@ HIDDEN_ADDRESS = "[e-mail]"
 LONGEST_TEXT = 16_384
 LONGEST_WORD = 2_048
 """A text is cut before a word of this length at most, because half of a secret is not recognised."""
+LONGEST_NAME = 120
+ELLIPSIS = "…"
 DEEPEST = 6
 MOST_ITEMS = 100
 
@@ -81,10 +83,25 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         HIDDEN,
     ),
     (re.compile(r"\b1//0[\w-]{20,512}"), HIDDEN),
+    (
+        re.compile(r"(\bauth\s{1,3}(?:plain|login|xoauth2|cram-md5)\s{1,3})[\w+/=]{1,4096}", re.IGNORECASE),
+        rf"\1{HIDDEN}",
+    ),
+    (re.compile(r"[\w.+-]{1,64}%40[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}"), HIDDEN_ADDRESS),
 )
+# A key without anything that says so, as some providers make them: long, with small and large letters and digits.
+_BARE_KEY = re.compile(
+    r"\b(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])(?=[A-Za-z]{0,64}[0-9])[A-Za-z0-9]{32,256}(?![A-Za-z0-9])"
+)
+# A name holds neither an address of any kind nor a long word with digits.
+_NO_NAMES = (
+    re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://\S+", re.IGNORECASE),
+    re.compile(r"(?=[A-Za-z_+-]{0,64}[0-9])[A-Za-z0-9_+-]{24,}={0,2}"),
+)
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 # A text with none of these signs and words is left alone after one look.
 _SUSPICIOUS = re.compile(
-    rf"://|@|{_NAMES}|authori|cookie|bearer|basic|eyJ|whs|sk[-_]|rk_|gh[pousr]_|github_pat|xox|ya29|GOCSPX|AIza|AKIA|glpat|hf_|1//0"
+    rf"://|@|%40|\bauth\s|{_NAMES}|authori|cookie|bearer|basic|eyJ|whs|sk[-_]|rk_|gh[pousr]_|github_pat|xox|ya29|GOCSPX|AIza|AKIA|glpat|hf_|1//0"
     r"|webhooks/|PRIVATE KEY|[?&;#](?:key|sig|code|state|auth|session|jwt|sid)=|x-auth",
     re.IGNORECASE,
 )
@@ -94,12 +111,21 @@ _DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,62})(?:\.[\w-]{1,63}){0,8}|\[[0-9A-Fa-f.
 
 def redact_text(text: str) -> str:
     """The text without secrets and addresses, and not longer than the bound."""
-    text = cut_text(text)
+    text = _BARE_KEY.sub(HIDDEN, cut_text(text))
     if not _SUSPICIOUS.search(text):
         return text
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return _hide_addresses(text) if "@" in text else text
+
+
+def redact_name(text: str, longest: int = LONGEST_NAME) -> str:
+    """One short line for where a name, a class or a route belongs: whatever is none is left out."""
+    line = _BLANKS.sub(" ", str(text)[: 4 * longest]).strip()
+    for pattern in _NO_NAMES:
+        line = pattern.sub(ELLIPSIS, line)
+    line = redact_text(line).replace(HIDDEN, ELLIPSIS).replace(HIDDEN_ADDRESS, ELLIPSIS)
+    return line if len(line) <= longest else line[: longest - 1] + ELLIPSIS
 
 
 def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
