@@ -9,6 +9,7 @@ rules are then kept by each transaction, and no statement is prepared by name.
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,6 +72,19 @@ async def _prepare_connection(connection: asyncpg.Connection[Any]) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
 
 
+def _bound_silence(connection: asyncpg.Connection[Any], seconds: float) -> None:
+    """Our half of `tcp_user_timeout`: the kernel gives up a peer that acknowledges nothing for so long, whether we send
+    or wait for an answer. The driver alone would wait for a host that is gone until its command times out.
+    """
+    kept: socket.socket | None = cast("Any", connection)._transport.get_extra_info("socket")
+    if kept is None or kept.family == socket.AF_UNIX or not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+        kept.setsockopt(socket.IPPROTO_TCP, option, 1)
+    kept.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
 async def _keep_session(_connection: object) -> None:
     """A connection goes back without the driver's reset statement, which would cost each use a round trip. The driver
     has ended an open transaction by then; nobody here sets session state, so there is nothing else to undo.
@@ -83,6 +97,7 @@ async def open_pool(settings: PoolSettings) -> Pool:
 
     async def prepare(connection: asyncpg.Connection[Any]) -> None:
         await _prepare_connection(connection)
+        _bound_silence(connection, settings.tcp_user_timeout_seconds)
         if bounced:
             # Not asked with isinstance: the driver's metaclass says yes for each of its connections.
             cast("BouncedConnection", connection).bound_transactions(rules)

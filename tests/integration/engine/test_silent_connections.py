@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -88,5 +90,22 @@ async def test_a_statement_that_was_given_up_does_not_run_on_with_the_locks_of_i
         await asyncio.wait({given_up})
 
         await wait_until_running(0)
+    finally:
+        pool.terminate()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel has no such bound")
+async def test_a_host_that_is_gone_is_given_up_by_the_kernel_and_not_only_when_a_command_times_out(
+    database_url: str,
+) -> None:
+    pool = await open_pool(PoolSettings(database_url, min_size=1, tcp_user_timeout_seconds=2.5))
+    try:
+        async with pool.acquire() as connection:
+            kept = cast("Any", connection)._transport.get_extra_info("socket")
+
+            assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 2_500
+            # Asked for a sign of life also while it only waits for an answer.
+            assert kept.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert kept.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 1
     finally:
         pool.terminate()
