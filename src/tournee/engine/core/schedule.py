@@ -134,7 +134,8 @@ class Cron:
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """A schedule as a process declares it. `make_payload` is called inside the firing's transaction: it reads nothing
-    but its argument, and is quick. The payload's own `key()` is not asked.
+    but its argument, and is quick. The job's key is the firing's: the payload's own `key()` must be valid and counts
+    for nothing.
     """
 
     name: str
