@@ -209,6 +209,11 @@ async def test_a_mark_that_is_rolled_back_spends_nothing(open_benches: OpenBench
         filling.cancel()
         await asyncio.gather(filling, return_exceptions=True)
 
+    async def is_rolled_back() -> bool:
+        # The server rolls back when it finds the connection closed; until then the queue's fill lock is held.
+        return not await bench.pool.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+
+    await bench.wait_until(is_rolled_back)
     assert await bench.count_states() == {"pending": 5}
     assert await make_relay(bench).fill() == 2
 
