@@ -20,6 +20,7 @@ import structlog
 from tournee.engine.client import BrokerDepth, QueueOverview, QueueStatus
 from tournee.pipeline.store.console_job_rows import DeadLine, Provider, Worker
 from tournee.pipeline.store.console_rows import Mailbox, NewsletterLine, Totals
+from tournee.web.patience import read_within
 from tournee.web.ports import DEAD_LETTERS, UNAVAILABLE, WebServices
 from tournee.web.recovery import Recovery
 
@@ -162,8 +163,7 @@ class SnapshotReader:
 
     async def _within_time(self, part: str, read: Callable[[], Awaitable[_T]]) -> _T | None:
         try:
-            async with asyncio.timeout(self._services.read_timeout_seconds):
-                answer = await read()
+            answer = await read_within(read(), self._services.read_timeout_seconds)
         except UNAVAILABLE as error:
             if part not in self._away:
                 _log.warning("console.part_away", part=part, error=repr(error))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import httpx
 
@@ -96,8 +97,40 @@ async def test_health_tells_life_from_readiness(
     await wait_until_ready(program)
 
 
+def stop_with_children(pid: int) -> list[int]:
+    """Stop a server and the processes that serve its connections; who was stopped, to be woken."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    stopped = [pid, *map(int, children)]
+    for one in stopped:
+        os.kill(one, signal.SIGSTOP)
+    return stopped
+
+
 async def wait_until_ready(program: httpx.AsyncClient) -> None:
     deadline = time.monotonic() + 10
     while (await program.get("/readyz")).status_code != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
+
+
+async def test_a_postgresql_that_hangs_is_answered_with_503_and_all_goes_on_when_it_wakes(
+    worked: Pipeline, servers: SessionServers
+) -> None:
+    await worked.stop()
+    worked.worker = None
+    assert servers.postgresql.pid is not None
+    async with serve_web(worked, read_timeout_seconds=0.5) as web, web.enter() as client:
+        assert (await client.get("/newsletters", headers=HTML)).status_code == 200
+        stopped = stop_with_children(servers.postgresql.pid)
+        try:
+            for path in ("/newsletters", "/dead"):
+                page = await client.get(path, headers=HTML)
+                assert page.status_code == 503, path
+                assert "One moment" in page.text
+            ready = await client.get("/readyz")
+            assert (ready.status_code, ready.json()["database"]) == (503, "down")
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        await wait_until_ready(client)
+        assert (await client.get("/newsletters", headers=HTML)).status_code == 200

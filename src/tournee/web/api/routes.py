@@ -18,6 +18,7 @@ from tournee.web import state
 from tournee.web.access import visitor_of
 from tournee.web.api import models
 from tournee.web.api.reports import report_status
+from tournee.web.patience import read_within
 from tournee.web.ports import DEAD_LETTERS, UNAVAILABLE
 
 _T = TypeVar("_T")
@@ -56,8 +57,7 @@ async def is_ready(request: Request, response: Response) -> models.Readiness:
 
 async def _probe(ask: Callable[[], Awaitable[object]], timeout_seconds: float) -> str:
     try:
-        async with asyncio.timeout(timeout_seconds):
-            await ask()
+        await read_within(ask(), timeout_seconds)
     except UNAVAILABLE:
         return "down"
     return "up"
@@ -161,5 +161,4 @@ async def search(
 
 
 async def _read(request: Request, reading: Awaitable[_T]) -> _T:
-    async with asyncio.timeout(state.of_request(request).services.read_timeout_seconds):
-        return await reading
+    return await read_within(reading, state.of_request(request).services.read_timeout_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -19,6 +18,7 @@ from tournee.web.console import stages
 from tournee.web.console.overview import PARTS, personalise
 from tournee.web.console.render import environment, localiser_of, render_page
 from tournee.web.headers import FRAME_HEADERS
+from tournee.web.patience import read_within
 from tournee.web.snapshot import QueueLine, is_alive
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -160,8 +160,7 @@ async def _show(request: Request, name: str, context: Mapping[str, Any]) -> Resp
 
 
 async def _read(request: Request, reading: Awaitable[_T]) -> _T:
-    async with asyncio.timeout(state.of_request(request).services.read_timeout_seconds):
-        return await reading
+    return await read_within(reading, state.of_request(request).services.read_timeout_seconds)
 
 
 def _list_blocked(queues: Sequence[QueueLine]) -> dict[str, str]:
