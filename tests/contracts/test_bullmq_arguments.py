@@ -18,7 +18,6 @@ from tournee.engine.bullmq.entries import make_entry
 from tournee.engine.bullmq.layout import make_layout
 from tournee.engine.bullmq.scripts import ScriptLibrary
 from tournee.engine.bullmq.settings import BrokerSettings
-from tournee.engine.core.job import Priority
 from tournee.engine.ports import Finished
 
 Call = tuple[list[bytes], list[Any]]
@@ -86,11 +85,11 @@ def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in names}
 
 
-@pytest.mark.parametrize("priority", [Priority.NORMAL, Priority.URGENT])
-def test_an_add_is_that_of_bullmq(commands: QueueCommands, priority: Priority) -> None:
-    job = make_job(7, dispatch=2, priority=priority)
+@pytest.mark.parametrize("front", [False, True])
+def test_an_add_is_that_of_bullmq(commands: QueueCommands, front: bool) -> None:
+    job = make_job(7, dispatch=2, front=front)
     recorder = Recorder()
-    options: dict[str, Any] = {"attempts": 3} | ({"lifo": True} if priority is Priority.URGENT else {})
+    options: dict[str, Any] = {"attempts": 3} | ({"lifo": True} if front else {})
     data = json.loads(make_entry(job).data)
     queue = SimpleNamespace(backend=None, opts={}, qualifiedName=f"bull:{QUEUE}")
     theirs = Job(queue, job.kind, data, {**options, "timestamp": int(NOW * 1000)}, job_id=str(job.id))

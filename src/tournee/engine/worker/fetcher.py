@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import structlog
 
-from tournee.engine.core.job import ClaimedJob, DispatchId, QueueName, WorkerId, make_token
+from tournee.engine.core.job import ClaimedJob, DispatchId, JobId, QueueName, WorkerId, make_token
 from tournee.engine.ports import (
     Broker,
     BrokerUnavailable,
@@ -66,6 +66,7 @@ class Fetcher:
         self._busy = asyncio.Lock()
         self._hint = True
         self._stopping = False
+        self._claiming: frozenset[JobId] = frozenset()
 
     def finish(self, finished: Finished) -> None:
         """Tell BullMQ of a settled job with the next exchange."""
@@ -101,6 +102,10 @@ class Fetcher:
             watcher.cancel()
             with suppress(asyncio.CancelledError):
                 await watcher
+
+    def is_claiming(self, job_id: JobId) -> bool:
+        """Whether a claim of this row is under way, or its answer was lost and it is being read again."""
+        return job_id in self._claiming
 
     async def flush(self) -> None:
         """Tell BullMQ what is still to be told, once; what can't be told now is found by the comparison."""
@@ -141,9 +146,12 @@ class Fetcher:
             with suppress(BrokerUnavailable):
                 await self._broker.discard(self._settings.queue, foreign)
         tokens = {entry.id: entry.token for entry in fetched if entry.id is not None}
-        claimed = await self._claim(list(tokens))
-        for job in claimed:
-            self._start(job, tokens[job.id])
+        try:
+            claimed = await self._claim(list(tokens))
+            for job in claimed:
+                self._start(job, tokens[job.id])
+        finally:
+            self._claiming = frozenset()
         refused = tokens.keys() - {job.id for job in claimed}
         if refused:
             await self._give_back(sorted(refused))
@@ -155,6 +163,7 @@ class Fetcher:
         worker, deadline = self._worker_id(), self._settings.deadline
         claimed: list[ClaimedJob] = []
         remaining = list(ids)
+        self._claiming = frozenset(entry.job_id for entry in ids)
         doubtful = False
         pause_seconds = 0.05
         while remaining:

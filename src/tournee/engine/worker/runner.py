@@ -31,7 +31,7 @@ id and not held is given back, what is held and not running is stopped."""
 
 
 CLAIM_SECONDS = 2.0
-"""How long a claim under way is waited for at shutdown, whatever the grace period: what it brings must be given back."""
+"""How long a claim under way is waited for at shutdown, whatever the grace: what it brings must be given back."""
 CANCEL_SECONDS = 5.0
 """How long a cancelled handler may take to end, at shutdown."""
 
@@ -153,8 +153,8 @@ class Runner:
                 held.stop(StopReason.CANCEL_REQUESTED)
 
     def holds(self, claim: HeldClaim) -> bool:
-        """Whether we know of this running row."""
-        return self._held.find(claim.job_id, claim.lease) is not None
+        """Whether we know of this running row: we hold it, or are about to."""
+        return self._held.find(claim.job_id, claim.lease) is not None or self._fetcher.is_claiming(claim.job_id)
 
     # --- inside
 
