@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tournee.alerts.wording import LANGUAGES
-from tournee.engine.client import DeadJob
+from tournee.engine.client import DeadJob, JobId, QueueName
 from tournee.engine.core.job import Failure
 from tournee.pipeline.core.emails import Notice, compose_notice
 from tournee.pipeline.core.notice_wording import NOTICE_WORDINGS
@@ -24,8 +24,8 @@ NEWSLETTER = InvalidNewsletter("Le café du matin", "Daily", "news@daily.example
 
 def make_dead(error_class: str = "Rejected", message: str = "malformed answer") -> DeadJob:
     return DeadJob(
-        job_id=41,
-        queue="processMails",
+        job_id=JobId(41),
+        queue=QueueName("processMails"),
         key="newsletter:7",
         kind="analyse-newsletter",
         tenant="1",
