@@ -90,7 +90,7 @@ def run_suite(version: str, python: str, words: list[str], own: str) -> bool:
     if subprocess.run(install, check=False).returncode != 0:
         return False
     report(f"the suite on Python {version}")
-    spread = [] if any(word.startswith("-n") for word in words) else ["-n", "2", "--dist", "loadfile"]
+    spread = [] if any(word.startswith("-n") for word in words) else ["-n", "2", "--dist", "worksteal"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     command = [str(venv / "bin" / "python"), "-m", "pytest", *spread, *words]
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

@@ -87,6 +87,7 @@ def read_alert_settings(settings: Settings, watch: Watch) -> AlertSettings:
         kinds_of_their_own=CONDITIONS_OF_KINDS,
         mailed_kinds=LEDGER_NOTICES if settings.admin_emails else frozenset(),
         dead_letters_threshold=settings.alert_dead_letters,
+        searchable_seconds=settings.alert_searchable_seconds,
         disk_free_percent=settings.alert_disk_free_percent,
     )
 

@@ -176,6 +176,7 @@ class Settings(BaseSettings):
     ] = Field((), description="statuses from 400 to 499, separated by commas")
     alert_rate_limits: int = Field(0, ge=0, le=10_000, description="a number of 429s from 1 to 10000; 0: not watched")
     alert_dead_letters: int = Field(100, ge=1, le=1_000_000, description="a number of dead letters from 1 to 1000000")
+    alert_searchable_seconds: float = Field(300.0, ge=1, le=86400, description="seconds from 1 to 86400")
     alert_disk_free_percent: float = Field(10.0, ge=0.1, le=50, description="percent from 0.1 to 50")
     alert_stores: Literal["auto", "yes", "no"] = Field("auto", description="auto, yes or no")
     critical_queues: Annotated[tuple[Literal[QUEUES], ...], NoDecode, BeforeValidator(_split_list)] = Field(  # type: ignore[valid-type]

@@ -40,6 +40,8 @@ class Condition:
     """Whether its end is told though nothing has happened since the last message."""
     explained_by: tuple[str, ...] = ()
     """Conditions that swallow it while they last."""
+    page: str = ""
+    """The console's page that its messages lead to, where they name no job."""
     most: int = 10
     """How many of it may be open at once; what comes then is one more, without a name."""
 
@@ -54,6 +56,7 @@ JOB_DEAD = "job-dead"
 NEWSLETTER_INVALID = "newsletter-invalid"
 BREAKER_OPEN = "breaker-open"
 DEAD_LETTERS = "dead-letters"
+SEARCH_LATE = "search-late"
 DISK_FULL = "disk-nearly-full"
 
 _STORES = (DATABASE_DOWN, REDIS_DOWN)
@@ -69,6 +72,7 @@ _TABLE = (
     Condition(NEWSLETTER_INVALID, Severity.ERROR, mailed=True),
     Condition(BREAKER_OPEN, Severity.WARNING, Ends.STATED),
     Condition(DEAD_LETTERS, Severity.WARNING, Ends.STATED),
+    Condition(SEARCH_LATE, Severity.WARNING, Ends.STATED, explained_by=_STORES, page="newsletters"),
     Condition(DISK_FULL, Severity.CRITICAL, Ends.STATED, mailed=True),
 )
 

@@ -1,22 +1,30 @@
 """What alerts hear from the job engine, and what they read in its ledger.
 
 Keeps: what a process itself did (a job died, a provider's call failed) is recorded at once, without a query; what only
-the whole shows (breakers, dead letters) is read by one process, whichever leads, and told by it alone.
+the whole shows (breakers, dead letters, how long search waits) is read by one process, whichever leads, and told by it
+alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tournee.alerts import conditions
 from tournee.alerts.conditions import CONDITIONS
 from tournee.alerts.fingerprints import make_fingerprint
 from tournee.alerts.incidents import Fault
+from tournee.alerts.level_watch import LevelWatch
+from tournee.alerts.messages import describe_seconds
 from tournee.alerts.monitor import Monitor
-from tournee.alerts.rules import Level
+from tournee.alerts.wording import ENGLISH, LANGUAGES
 from tournee.engine.client import DeadJob, Observer, ProviderRow
 
 CLOSED = "closed"
+LATE_LOOKS = 15
+"""So many looks in a row, half a minute, must find search late or in time: a dead letter that is redriven counts from
+the day it was stored, and is usually indexed at once.
+"""
 
 
 class EngineWatch(Observer):
@@ -54,6 +62,19 @@ class EngineWatch(Observer):
         self._monitor.record_rate_limit(provider)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchWait:
+    """For how long the oldest newsletter has waited to be searchable. `explained`: a queue on its way is paused by an
+    operator, or the breaker of that queue is not closed.
+    """
+
+    seconds: float = 0.0
+    explained: bool = False
+
+
+NOBODY_WAITS = SearchWait()
+
+
 class LedgerWatch:
     """Reports what the ledger as a whole says. The process that leads calls `look`; one that leads no more, `forget`.
 
@@ -61,17 +82,20 @@ class LedgerWatch:
     """
 
     def __init__(self, monitor: Monitor) -> None:
+        settings = monitor.settings
         self._monitor = monitor
         self._open: set[str] = set()
         self._fresh = True
-        self._inherited = False
-        self._dead = self._make_level()
+        self._dead = LevelWatch(monitor, conditions.DEAD_LETTERS, settings.dead_letters_threshold)
+        self._search = LevelWatch(monitor, conditions.SEARCH_LATE, settings.searchable_seconds, LATE_LOOKS)
 
-    def look(self, providers: Sequence[ProviderRow], dead_letters: int) -> None:
-        """One look at all breakers, and how many dead letters there are."""
+    def look(self, providers: Sequence[ProviderRow], dead_letters: int, wait: SearchWait = NOBODY_WAITS) -> None:
+        """One look at all breakers, how many dead letters there are, and how long search waits."""
         for row in providers:
             self._note_breaker(row)
-        self._note_dead(dead_letters)
+        self._dead.look(dead_letters, {"waiting": str(dead_letters)})
+        explained = wait.explained or self._monitor.holds(conditions.REDIS_DOWN)
+        self._search.look(wait.seconds, self._describe_wait(wait), explained=explained)
         self._fresh = False
 
     def forget(self) -> None:
@@ -80,9 +104,10 @@ class LedgerWatch:
             return
         for provider in self._open:
             self._monitor.forget(conditions.BREAKER_OPEN, provider)
-        self._monitor.forget(conditions.DEAD_LETTERS)
         self._open.clear()
-        self._fresh, self._inherited, self._dead = True, False, self._make_level()
+        self._fresh = True
+        self._dead.forget()
+        self._search.forget()
 
     def _note_breaker(self, row: ProviderRow) -> None:
         # Half-open is still away: a probe has yet to succeed.
@@ -95,23 +120,10 @@ class LedgerWatch:
             self._open.discard(row.name)
             self._monitor.clear(conditions.BREAKER_OPEN, row.name)
 
-    def _note_dead(self, count: int) -> None:
-        threshold = self._monitor.settings.dead_letters_threshold
-        fault = Fault(CONDITIONS[conditions.DEAD_LETTERS], "", "", {"waiting": str(count)})
-        changed = self._dead.observe(count)
-        if self._fresh and count >= threshold:
-            # Whoever led before has told of these; that they are fewer is told here.
-            self._inherited = True
-            self._monitor.report(fault, told=True)
-        elif changed and self._dead.alarmed:
-            if self._inherited:
-                self._monitor.forget(conditions.DEAD_LETTERS)
-            self._inherited = False
-            self._monitor.report(fault)
-        elif changed or (self._inherited and count < threshold / 2):
-            self._inherited = False
-            self._monitor.clear(conditions.DEAD_LETTERS)
-
-    def _make_level(self) -> Level:
-        threshold = self._monitor.settings.dead_letters_threshold
-        return Level(threshold, threshold / 2, baseline=True)
+    def _describe_wait(self, wait: SearchWait) -> dict[str, str]:
+        settings = self._monitor.settings
+        language = LANGUAGES.get(settings.language, ENGLISH)
+        return {
+            "oldest": describe_seconds(wait.seconds, language),
+            "objective": describe_seconds(settings.searchable_seconds, language),
+        }

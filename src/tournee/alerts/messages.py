@@ -117,4 +117,5 @@ def _link(incident: Incident, console_url: str) -> str:
     if not console_url:
         return ""
     base = console_url.rstrip("/")
-    return f"{base}/jobs/{incident.fault.job_id}" if incident.fault.job_id is not None else f"{base}/"
+    job_id, page = incident.fault.job_id, incident.fault.condition.page
+    return f"{base}/jobs/{job_id}" if job_id is not None else f"{base}/{page}"

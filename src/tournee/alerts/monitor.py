@@ -164,6 +164,10 @@ class Monitor:
             dict(self._recorded), self._overflowed, dict(self.book.suppressed), len(list(self.book.open))
         )
 
+    def holds(self, condition: str, key: str = "") -> bool:
+        """Whether this fault was reported and is not over. May be called from any thread."""
+        return self.book.find(condition, key) is not None
+
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.now())
 

@@ -44,6 +44,8 @@ class AlertSettings:
     mailed_kinds: frozenset[str] = frozenset()
     """Kinds whose death the administrators are told of by e-mail already, through the ledger."""
     dead_letters_threshold: int = 100
+    searchable_seconds: float = 300.0
+    """A newsletter that is stored for so long should be searchable."""
     disk_free_percent: float = 10.0
 
     queue_limit: int = 4096

@@ -96,6 +96,12 @@ ENGLISH = Language(
             "`tournee dead list` shows their errors; mend the cause, then redrive or discard them.",
             "Dead letters are fewer again",
         ),
+        "search-late": Words(
+            "Newsletters become searchable too late",
+            "At least one is stored and has waited for longer than the objective to be analysed and indexed.",
+            "Look in the console at what the oldest waits for: do workers run, do their queues move?",
+            "Newsletters are searchable in time again",
+        ),
         "disk-nearly-full": Words(
             "Disk nearly full: {subject}",
             "Once it is full, PostgreSQL stops and no mail can be kept.",
@@ -118,6 +124,8 @@ ENGLISH = Language(
         "most": "Most frequent",
         "free": "Free",
         "waiting": "Waiting",
+        "oldest": "The oldest waits for",
+        "objective": "Objective",
         "provider": "Provider",
         "status": "Status",
     },
@@ -191,6 +199,13 @@ FRENCH = Language(
             "`tournee dead list` montre leurs erreurs ; réparez la cause, puis relancez-les ou écartez-les.",
             "Les lettres mortes sont de nouveau moins nombreuses",
         ),
+        "search-late": Words(
+            "Newsletters trouvables trop tard",
+            "Au moins une est enregistrée et attend depuis plus longtemps que l’objectif d’être analysée et indexée.",
+            "Regardez dans la console ce qu’attend la plus ancienne : des workers tournent-ils, leurs files "
+            "avancent-elles ?",
+            "Les newsletters sont de nouveau trouvables à temps",
+        ),
         "disk-nearly-full": Words(
             "Disque presque plein : {subject}",
             "Une fois plein, PostgreSQL s’arrête et aucun courrier ne peut être gardé.",
@@ -213,6 +228,8 @@ FRENCH = Language(
         "most": "Les plus fréquentes",
         "free": "Libre",
         "waiting": "En attente",
+        "oldest": "La plus ancienne attend depuis",
+        "objective": "Objectif",
         "provider": "Fournisseur",
         "status": "Statut",
     },

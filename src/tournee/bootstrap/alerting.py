@@ -13,19 +13,24 @@ from datetime import timedelta
 from uuid import uuid4
 
 from tournee.alerts import Alerts
-from tournee.alerts.engine_watch import LedgerWatch
+from tournee.alerts.engine_watch import CLOSED, LedgerWatch, SearchWait
 from tournee.bootstrap.stores import Stores
+from tournee.db.pool import Pool
 from tournee.engine.client import Engine
 from tournee.engine.core.job import WorkerId
 from tournee.engine.maintenance.leader import Leadership
 from tournee.engine.maintenance.service import Service
 from tournee.engine.ports import LedgerContended, LedgerUnavailable
+from tournee.engine.postgres.session import translated_errors
 from tournee.monitoring import Watch, build_alerts
+from tournee.pipeline.core.payloads import AnalyseNewsletter, IndexNewsletter
+from tournee.pipeline.store.freshness import read_longest_wait
 from tournee.settings import Settings
 
 LOOK_SECONDS = 2.0
 LEAD_SECONDS = 10.0
 ROLE = "alerts"
+ON_THE_WAY_TO_SEARCH = (AnalyseNewsletter.queue_name, IndexNewsletter.queue_name)
 
 
 @asynccontextmanager
@@ -57,8 +62,10 @@ def _tells(settings: Settings, process: str, *, supervised: bool, supervises: bo
     return supervises or settings.alert_stores == "yes" or process == "api"
 
 
-def watch_ledger(alerts: Alerts, engine: Engine) -> Service:
-    """A service that looks at breakers and dead letters, in whichever process leads. The caller starts and stops it."""
+def watch_ledger(alerts: Alerts, engine: Engine, pool: Pool) -> Service:
+    """A service that looks at breakers, dead letters and what waits for search, in whichever process leads. The caller
+    starts and stops it.
+    """
     watch = LedgerWatch(alerts.monitor)
     leadership = Leadership(engine.store, ROLE, WorkerId(uuid4()), timedelta(seconds=LEAD_SECONDS))
 
@@ -66,7 +73,7 @@ def watch_ledger(alerts: Alerts, engine: Engine) -> Service:
         try:
             if await leadership.take():
                 letters, _ = await engine.store.read_dead_fingerprint()
-                watch.look(await engine.read_providers(), letters)
+                watch.look(await engine.read_providers(), letters, await read_search_wait(engine, pool))
             else:
                 watch.forget()
         except (LedgerUnavailable, LedgerContended):
@@ -74,3 +81,13 @@ def watch_ledger(alerts: Alerts, engine: Engine) -> Service:
             watch.forget()
 
     return Service("alerts", look, LOOK_SECONDS)
+
+
+async def read_search_wait(engine: Engine, pool: Pool) -> SearchWait:
+    """How long the oldest newsletter has waited to be searchable, and whether an outage or an operator explains it."""
+    with translated_errors():
+        seconds = await read_longest_wait(pool)
+    if not seconds:
+        return SearchWait()
+    gates = [await engine.store.read_gate(queue) for queue in ON_THE_WAY_TO_SEARCH]
+    return SearchWait(seconds, any(gate.paused or gate.breaker != CLOSED for gate in gates))

@@ -120,7 +120,7 @@ async def open_services(
             pruning.start()
             stack.push_async_callback(pruning.stop)
             if alerts is not None:
-                ledger_watch = watch_ledger(alerts, engine)
+                ledger_watch = watch_ledger(alerts, engine, pool)
                 ledger_watch.start()
                 stack.push_async_callback(ledger_watch.stop)
         yield Services(settings, stores, pool, broker, engine, index)

@@ -24,3 +24,11 @@ async def read_freshness(pool: Pool) -> Freshness:
     row = await pool.fetchrow(SQL.read_freshness)
     assert row is not None
     return Freshness(**row)
+
+
+async def read_longest_wait(pool: Pool) -> float:
+    """For how many seconds the oldest newsletter has waited that is stored and neither searchable nor given up; 0 where
+    none waits. Unlike the figures of what was indexed it grows while nothing is. Cheap enough for every look.
+    """
+    seconds: float | None = await pool.fetchval(SQL.read_longest_wait)
+    return seconds or 0.0
