@@ -1,0 +1,15 @@
+"""Newsletters that wait to be searchable."""
+
+from alembic import op
+
+from tournee.db.migrations import execute_script, read_sql
+
+revision = "0006_waiting"
+down_revision = "0005_incidents"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the plain SQL beside this file."""
+    execute_script(op.get_bind(), read_sql(revision))
