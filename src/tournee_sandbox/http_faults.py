@@ -1,30 +1,24 @@
-"""Which request to a simulated HTTP service meets which fault, and how it is carried out.
-
-A plan holds faults in order; the first that fits a request is taken and, if it is counted, used up by one. A fault with
-a probability draws from the seed, the request and how often that request was seen, never from the order of arrival, so
-that the same run under another interleaving meets the same faults.
-"""
+"""Which request to a simulated HTTP service meets which fault, and how it is carried out."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Generic, Literal, TypeVar
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tournee_sandbox.counted_faults import CountedFault, CountedPlan
 from tournee_sandbox.loopback import cut_connection
 
 LARGEST_PLAN_BYTES = 64 * 1024
 DRIPS = 20
 
 
-class HttpFault(BaseModel):
+class HttpFault(CountedFault):
     """Which requests a fault strikes, and the ways to misbehave that every HTTP service has.
 
     `status` answers `code` · `hang` never answers · `disconnect` resets the connection instead of answering · `delay`
@@ -32,67 +26,27 @@ class HttpFault(BaseModel):
     whether what came is kept all the same, so that the client, which cannot know, sends it again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["status", "hang", "disconnect", "delay", "drip"]
-    count: Annotated[int, Field(ge=1)] | None = None
-    """For how many requests; None: until cleared."""
-    after: Annotated[int, Field(ge=0)] = 0
-    """How many that would fit pass first."""
     contains: str | None = None
     """Only requests whose body contains this text."""
-    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     code: Annotated[int, Field(ge=400, le=599)] = 500
     seconds: Annotated[float, Field(ge=0, le=3600)] = 1.0
     stored: bool = False
 
 
-AnyFault = TypeVar("AnyFault", bound=HttpFault)
+AnyHttpFault = TypeVar("AnyHttpFault", bound=HttpFault)
 
 
-class HttpFaultPlan(Generic[AnyFault]):
-    """The faults that are set, and what is left of each."""
+class HttpFaultPlan(CountedPlan[AnyHttpFault]):
+    """The faults of an HTTP simulator, of one `kind`; the subject of a draw is the request's body."""
 
-    def __init__(self, kind: type[AnyFault], seed: int) -> None:
+    def __init__(self, kind: type[AnyHttpFault], seed: int) -> None:
+        super().__init__(seed)
         self.adapter = TypeAdapter(list[kind])  # type: ignore[valid-type]
-        self._seed = seed
-        self._faults: list[AnyFault] = []
-        self._fitted: list[int] = []
-        self._taken: list[int] = []
-        self._seen: Counter[tuple[int, bytes]] = Counter()
 
-    def put(self, faults: Sequence[AnyFault]) -> None:
-        """Replace the plan. An empty sequence ends all misbehaviour."""
-        self._faults = list(faults)
-        self._fitted = [0] * len(faults)
-        self._taken = [0] * len(faults)
-        self._seen.clear()
-
-    def take(self, body: bytes) -> AnyFault | None:
+    def take(self, body: bytes) -> AnyHttpFault | None:
         """The fault that a request with this body meets."""
-        for number, fault in enumerate(self._faults):
-            if fault.contains is not None and fault.contains.encode() not in body:
-                continue
-            if fault.count is not None and self._taken[number] >= fault.count:
-                continue
-            self._fitted[number] += 1
-            if self._fitted[number] <= fault.after or not self._draw(number, body, fault.probability):
-                continue
-            self._taken[number] += 1
-            return fault
-        return None
-
-    def read(self) -> list[dict[str, object]]:
-        """Each fault with how often it struck."""
-        return [fault.model_dump() | {"taken": taken} for fault, taken in zip(self._faults, self._taken, strict=True)]
-
-    def _draw(self, number: int, body: bytes, probability: float) -> bool:
-        if probability >= 1:
-            return True
-        digest = hashlib.sha256(body).digest()
-        self._seen[number, digest] += 1
-        ticket = f"{self._seed}:{number}:{self._seen[number, digest]}:".encode() + digest
-        return int.from_bytes(hashlib.sha256(ticket).digest()[:8]) / 2**64 < probability
+        return self.choose(lambda fault: fault.contains is None or fault.contains.encode() in body, body)
 
 
 async def misbehave(request: Request, fault: HttpFault, ended: asyncio.Event) -> Response | None:
@@ -131,7 +85,7 @@ def drip(answer: Response, seconds: float) -> Response:
     return StreamingResponse(pieces(), answer.status_code, dict(answer.headers))
 
 
-def build_fault_routes(plan: HttpFaultPlan[AnyFault]) -> list[Route]:
+def build_fault_routes(plan: HttpFaultPlan[AnyHttpFault]) -> list[Route]:
     """`GET /faults`, `PUT /faults`, `DELETE /faults`: read, replace (a list), clear."""
 
     async def read(_request: Request) -> Response:
