@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.support.pipeline import Pipeline
@@ -54,6 +54,24 @@ async def test_a_dead_letter_is_redriven_with_one_click(worked: Pipeline, web: R
         await expect(visit.page.locator("#part-dead")).to_contain_text("No dead letters.")
         await expect(visit.page.locator(".badge")).to_have_count(0)
         await expect(visit.page.locator(".letter", has_text=DOOMED)).to_contain_text("Searchable")
+
+
+async def test_an_act_is_answered_also_when_the_page_was_renewed_before_the_answer_came(
+    worked: Pipeline, web: RunningWeb, open_page: OpenPage
+) -> None:
+    worked.analyser.fault = lambda request: None
+    async with open_page(web) as visit:
+        await visit.wait_live()
+        none_left = visit.page.locator("#part-dead", has_text="No dead letters.")
+
+        async def hold_answer(route: Route) -> None:
+            answer = await route.fetch()
+            await none_left.wait_for()
+            await route.fulfill(response=answer)
+
+        await visit.page.route("**/dead/redrive", hold_answer)
+        await visit.page.locator("#part-dead").get_by_role("button", name="Redrive").click()
+        await expect(visit.page.locator(".notice")).to_have_text("1 job runs again.")
 
 
 async def test_discarding_asks_first_and_keeps_the_reason(
