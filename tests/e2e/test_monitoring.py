@@ -63,7 +63,7 @@ async def wait_for(condition: Callable[[], Awaitable[bool]], seconds: float = 90
 async def read_names(targets: list[str], token: str) -> set[str]:
     """Every metric that any process tells of, by the type lines."""
     names: set[str] = set()
-    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}, timeout=30) as client:
+    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
         for target in targets:
             answer = await client.get(f"http://{target}/metrics")
             assert answer.status_code == 200, target

@@ -56,5 +56,5 @@ async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_wor
 
 async def read_ready(console: str) -> int:
     """What the API says of itself: ready, or not while a store is away."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return (await client.get(console.partition("/enter")[0] + "/readyz")).status_code

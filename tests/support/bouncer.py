@@ -19,7 +19,7 @@ from tournee.kit.ports import LOOPBACK, find_free_port
 
 POOL_SIZE = 4
 """Server connections, for each database and role."""
-_READY_SECONDS = 10.0
+_READY_SECONDS = 60.0
 _SETTINGS = """
 [databases]
 * = host={host} port={port}
@@ -86,7 +86,7 @@ def run_bouncer(folder: Path, program: Path, database_url: str, more: str = "") 
 def _wait_listening(port: int, child: ChildProcess) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while True:
-        with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=10):
             return
         assert child.returncode is None, "PgBouncer ended at once"
         assert time.monotonic() < deadline, "PgBouncer does not listen"

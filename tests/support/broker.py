@@ -79,6 +79,6 @@ async def run_to_death(broker: BullmqBroker, *job_ids: int) -> None:
 
 async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Ask the server until it says so; there is no event to wait on for what another client did."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 — the event happens in another process
             await asyncio.sleep(0.005)

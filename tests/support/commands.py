@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (sys.executable, "-m", "tournee.cli.main")
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

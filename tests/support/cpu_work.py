@@ -46,7 +46,13 @@ def tell_process() -> int:
 
 def doze() -> None:
     """Take time and no processor."""
-    time.sleep(2)
+    time.sleep(600)
+
+
+def wait_for_mark(marker: str) -> None:
+    """Take no processor until the file is there."""
+    while not Path(marker).exists():
+        time.sleep(0.01)
 
 
 def mark_process() -> None:

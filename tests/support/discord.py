@@ -57,7 +57,7 @@ async def run_discord(folder: Path, options: DiscordOptions | None = None, seed:
     simulator = DiscordSimulator(folder, seed, options)
     await simulator.start()
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             yield Discord(simulator, client)
     finally:
         await simulator.stop()

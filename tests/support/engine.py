@@ -239,7 +239,7 @@ class Bench:
     async def enqueue_work(self, count: int, first: int = 0, who: str = "") -> list[Enqueued]:
         return await self.enqueue(*(Work(n=n, who=who) for n in range(first, first + count)))
 
-    async def run_to_rest(self, seconds: float = 20.0) -> None:
+    async def run_to_rest(self, seconds: float = 60.0) -> None:
         """Wait until no job is live."""
         await self.wait_until(self.is_at_rest, seconds)
 
@@ -249,14 +249,14 @@ class Bench:
         live = "SELECT count(*) FROM engine.jobs WHERE state IN ('pending', 'queued', 'running')"
         return bool(await self.pool.fetchval(live) == 0)
 
-    async def wait_until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    async def wait_until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
         """Look until it holds. The ledger tells nobody, so looking is how one waits on it."""
         deadline = time.monotonic() + seconds
         while not await condition():
             assert time.monotonic() < deadline, f"it did not come about in time: {await self.describe()}"
             await asyncio.sleep(0.01)
 
-    async def wait_for_state(self, state: str, count: int = 1, seconds: float = 10.0) -> None:
+    async def wait_for_state(self, state: str, count: int = 1, seconds: float = 60.0) -> None:
         async def reached() -> bool:
             return (await self.count_states()).get(state, 0) == count
 

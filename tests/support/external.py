@@ -27,7 +27,7 @@ from tournee.kit.ports import LOOPBACK, find_free_port
 
 POSTGRESQL_BIN = Path("/usr/lib/postgresql/15/bin")
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 
 
 class ExternalServersMissing(Exception):

@@ -146,7 +146,7 @@ class Pipeline:
             await self.worker.stop(grace_seconds=1)
         await self.engine.stop()
 
-    async def wait_until(self, condition: Callable[[], Awaitable[bool]], timeout_seconds: float = 20) -> None:
+    async def wait_until(self, condition: Callable[[], Awaitable[bool]], timeout_seconds: float = 60) -> None:
         """Look until it holds. The ledger tells nobody, so looking is how one waits on it."""
         deadline = time.monotonic() + timeout_seconds
         while not await condition():

@@ -25,7 +25,7 @@ class MailSink:
     async def count_by_message_id(self) -> Counter[str]:
         """How often each Message-ID came. A repeat bears the id of its first, so that a receiver can drop it."""
         counted: Counter[str] = Counter()
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             while True:
                 query = {"offset": counted.total(), "limit": PAGE}
                 page = (await client.get(f"{self.control}/mails", params=query)).raise_for_status().json()["mails"]

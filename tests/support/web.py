@@ -54,7 +54,7 @@ class RunningWeb:
 
     def open_client(self, **options: Any) -> httpx.AsyncClient:
         """A client that has not come in yet."""
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, **options)
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, **{"timeout": 60, **options})
 
     @asynccontextmanager
     async def enter(self, **options: Any) -> AsyncIterator[httpx.AsyncClient]:

@@ -34,7 +34,7 @@ async def test_the_api_starts_without_postgresql_says_503_and_recovers_by_itself
         stop = asyncio.Event()
         api = asyncio.create_task(run_api(settings, announce=announced.extend, stop=stop))
         base = f"http://127.0.0.1:{settings.web_port}"
-        async with httpx.AsyncClient(base_url=base, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=base, timeout=60) as client:
             refused = await client.get("/api/status")
             assert refused.status_code == 503
             assert "PostgreSQL" in refused.json()["error"]
@@ -44,13 +44,13 @@ async def test_the_api_starts_without_postgresql_says_503_and_recovers_by_itself
             assert "<h1>One moment</h1>" in page.text
             assert not announced
             kept = sandbox.discord.store
-            await wait_until(lambda: bool(kept.messages), 30)
+            await wait_until(lambda: bool(kept.messages), 60)
             assert kept.messages[0].sent["embeds"][0]["title"] == "Database down: PostgreSQL"
 
             await servers.postgresql.start()
-            await wait_until(lambda: bool(announced) or api.done(), 30)
+            await wait_until(lambda: bool(announced) or api.done(), 60)
             assert (await client.get("/healthz")).status_code == 200
-            await wait_until(lambda: len(kept.messages) == 2, 30)
+            await wait_until(lambda: len(kept.messages) == 2, 60)
             back = kept.messages[1].sent["embeds"][0]
         stop.set()
         await api

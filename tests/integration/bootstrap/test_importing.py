@@ -43,7 +43,7 @@ async def test_an_import_that_was_cut_short_is_finished_by_the_next_one_and_noth
     assert stack is not None
     await wait_for_mails(stack.database_url)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
+    stdout, stderr = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 130
     assert stdout == b""
     assert stderr.decode().splitlines()[-1] == "tournee: interrupted"
@@ -59,7 +59,9 @@ async def test_an_import_that_was_cut_short_is_finished_by_the_next_one_and_noth
     assert queues["processMails"] == queues["indexNews"] == queues["sendNotifications"] > 0
     assert len(list((home / "h" / "outbox" / "new").iterdir())) == queues["sendNotifications"]
     assert status["mailboxes"][0]["messages"] == 34
-    assert status["cost"]["analyses_today"] == status["cost"]["analyses"] > 0
+    # Fewer where midnight came in between.
+    assert status["cost"]["analyses"] >= status["cost"]["analyses_today"]
+    assert status["cost"]["analyses"] > 0
 
 
 async def test_commands_that_meet_on_a_fresh_home_share_its_servers_and_wait_for_each_other(home: Path) -> None:

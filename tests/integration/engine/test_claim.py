@@ -117,7 +117,7 @@ async def test_a_pump_that_fails_goes_on(bench: Bench, monkeypatch: pytest.Monke
     await bench.enqueue_work(20)
     await bench.start()
 
-    await bench.run_to_rest(15)
+    await bench.run_to_rest()
 
 
 async def test_a_watcher_that_fails_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

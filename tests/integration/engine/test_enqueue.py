@@ -186,7 +186,7 @@ async def test_an_enqueue_does_not_wait_for_a_recovery_that_waits_for_redis(benc
 
     recovery = asyncio.create_task(bench.engine.store.renew_epoch(WORK, read, write))
     await reached.wait()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await bench.enqueue(*(Work(n=n) for n in range(5)), Free(n=1))
     gate.set()
     await recovery

@@ -156,7 +156,7 @@ async def test_a_half_open_breaker_admits_its_probes_and_no_more_whatever_was_di
 
     for one in benches:
         one.handlers.gate.set()
-    await bench.run_to_rest(25)
+    await bench.run_to_rest()
     [provider] = await bench.engine.read_providers()
     assert (provider.state, provider.openings) == ("closed", 0)
     assert await bench.count_states() == {"completed": 30}

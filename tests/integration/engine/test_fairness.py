@@ -203,7 +203,7 @@ async def test_a_fresh_job_starts_before_what_waits_of_a_large_backfill(bench: B
 
     await bench.wait_until(dispatched)
     handlers.gate.set()
-    await bench.run_to_rest(30)
+    await bench.run_to_rest()
 
     # Four were running. With the places that they leave it is the next; at the back it would be the 25th.
     assert handlers.started.index("1000") < 8

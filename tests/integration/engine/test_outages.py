@@ -75,7 +75,7 @@ async def test_jobs_parked_by_an_outage_are_done_once_the_provider_is_back(open_
     await bench.pool.execute("UPDATE engine.providers SET retry_at = now()")
     await bench.pool.execute("UPDATE engine.jobs SET run_at = now()")
     await bench.pool.execute("UPDATE engine.ready SET run_at = now()")
-    await bench.run_to_rest(25)
+    await bench.run_to_rest()
 
     [provider] = await bench.engine.read_providers()
     assert (provider.state, provider.failures, provider.openings) == ("closed", 0, 0)

@@ -221,14 +221,14 @@ async def test_a_job_is_dispatched_at_once_after_its_commit(open_benches: OpenBe
     bench = await open_benches(settings=replace(QUICK_ENGINE, look_seconds=3600.0))
     await bench.start()
     await bench.enqueue(Work(n=1))
-    await bench.run_to_rest(5)
+    await bench.run_to_rest()
 
 
 async def test_a_backlog_larger_than_the_window_flows_without_the_poll(open_benches: OpenBench) -> None:
     bench = await open_benches(settings=replace(QUICK_ENGINE, look_seconds=3600.0))
     await bench.start(concurrency=3)
     await bench.enqueue_work(150)
-    await bench.run_to_rest(20)
+    await bench.run_to_rest()
 
 
 async def test_a_fill_over_many_tenants_and_rows_stays_in_the_narrow_table(bench: Bench) -> None:
@@ -241,7 +241,7 @@ async def test_a_fill_over_many_tenants_and_rows_stays_in_the_narrow_table(bench
         """
     )
     relay = make_relay(bench)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await relay.fill() == 10
     rows = await bench.pool.fetch("SELECT DISTINCT tenant FROM engine.jobs WHERE state = 'queued'")
     assert len(rows) == 10

@@ -153,7 +153,7 @@ async def test_a_cancelled_analysis_leaves_nobody_waiting(pipeline: Pipeline, fo
     )
     await pipeline.engine.cancel([job_id], Operator("test", "not wanted"))
     pipeline.analyser.gate.set()
-    summary = (await asyncio.wait_for(importing, 20)).summary
+    summary = (await asyncio.wait_for(importing, 60)).summary
     assert (summary.invalid, summary.lost, summary.dead) == (1, 0, 0)
 
 

@@ -122,4 +122,4 @@ async def test_an_erased_newsletter_completes_its_job(pipeline: Pipeline, tmp_pa
     await pipeline.wait_until(at_rest)
     assert await pipeline.count("SELECT count(*) FROM engine.jobs WHERE state <> 'completed' OR attempt > 0") == 0
     assert pipeline.analyser.requests == []
-    await asyncio.wait_for(importing, 20)
+    await asyncio.wait_for(importing, 60)

@@ -37,6 +37,7 @@ async def test_a_message_is_read_as_in_the_same_process(reader: LocalReader) -> 
     assert await keeps_the_port.read(raw) == read_mail(raw)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_message_that_takes_too_long_is_unparsable_and_its_neighbours_are_read(pool: CpuPool) -> None:
     reader = LocalReader(pool, timeout_seconds=1)
     mails = await asyncio.gather(reader.read(QUADRATIC), *(reader.read(make_mail(f"hi {n}")) for n in range(6)))

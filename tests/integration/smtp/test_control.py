@@ -23,7 +23,7 @@ async def simulator(tmp_path: Path) -> AsyncIterator[SmtpSimulator]:
 
 @pytest.fixture
 async def control(simulator: SmtpSimulator) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=simulator.read_addresses()["control"], trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=simulator.read_addresses()["control"], trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -31,7 +31,7 @@ async def _deliver(simulator: SmtpSimulator, name: str, to: str = "ada@reader.ex
     """With the standard library's client, so that not only ours is known to get along with the server."""
 
     def deliver() -> None:
-        with smtplib.SMTP("127.0.0.1", int(simulator.read_addresses()["url"].rpartition(":")[2]), timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", int(simulator.read_addresses()["url"].rpartition(":")[2]), timeout=60) as client:
             client.sendmail("a@x.example", [to], f"Message-ID: <{name}@x.example>\nSubject: {subject}\n\nText\n")
 
     await anyio.to_thread.run_sync(deliver)

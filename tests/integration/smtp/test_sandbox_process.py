@@ -29,7 +29,7 @@ def _start(command: list[str]) -> tuple[subprocess.Popen[str], dict[str, Any]]:
 
 def _end(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     return process.returncode
 
 
@@ -38,9 +38,9 @@ def test_its_first_line_says_where_it_answers(tmp_path: Path) -> None:
     try:
         port = int(said["smtp"]["url"].rpartition(":")[2])
         assert port < 32768
-        with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             client.sendmail("a@x.example", ["b@x.example"], "Message-ID: <1@x.example>\n\nText\n")
-        with urllib.request.urlopen(said["smtp"]["control"] + "/mails/count", timeout=5) as answer:
+        with urllib.request.urlopen(said["smtp"]["control"] + "/mails/count", timeout=60) as answer:
             assert json.load(answer)["count"] == 1
         assert (said["seed"], said["pid"], said["home"]) == (5, process.pid, str(tmp_path / "a home"))
     finally:
@@ -49,14 +49,14 @@ def test_its_first_line_says_where_it_answers(tmp_path: Path) -> None:
 
 def test_mail_outlives_a_kill(tmp_path: Path) -> None:
     process, said = _start([*COMMAND, "--home", str(tmp_path), "--json"])
-    with smtplib.SMTP("127.0.0.1", int(said["smtp"]["url"].rpartition(":")[2]), timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", int(said["smtp"]["url"].rpartition(":")[2]), timeout=60) as client:
         client.sendmail("a@x.example", ["b@x.example"], "Message-ID: <1@x.example>\n\nText\n")
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         client.close()
     again, said = _start([*COMMAND, "--home", str(tmp_path), "--json"])
     try:
-        with urllib.request.urlopen(said["smtp"]["control"] + "/mails/count", timeout=5) as answer:
+        with urllib.request.urlopen(said["smtp"]["control"] + "/mails/count", timeout=60) as answer:
             assert json.load(answer)["count"] == 1
     finally:
         assert _end(again) == 0
@@ -76,8 +76,8 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent, said = _start([sys.executable, "-c", PARENT, str(tmp_path)])
     child = psutil.Process(said["pid"])
     parent.kill()
-    parent.communicate(timeout=10)
-    child.wait(timeout=10)
+    parent.communicate(timeout=60)
+    child.wait(timeout=60)
     assert not child.is_running()
 
 
@@ -96,4 +96,4 @@ def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=20)
+    return subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=60)

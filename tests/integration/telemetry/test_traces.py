@@ -125,7 +125,7 @@ async def test_an_endpoint_that_hangs_holds_up_no_job_and_no_stop_and_what_is_lo
     receiver.hold()
     await run_import(pipeline, mails, "Gardens", "Bridges")
     assert telemetry.tracing is not None
-    await asyncio.to_thread(receiver.asked.wait, 30)
+    await asyncio.to_thread(receiver.asked.wait, 60)
     assert receiver.asked.is_set()
 
     tracer = telemetry.tracing.spans.tracer
@@ -153,7 +153,7 @@ async def test_an_endpoint_that_is_away_costs_nothing_but_its_spans(
         assert counts.exported == 0
 
 
-async def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Look until it holds: another thread sets no event of this loop."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -235,7 +235,7 @@ async def test_a_cancelled_drain_releases_its_job(engine: Engine, pool: Pool, ha
     handlers.gate.clear()
     await enqueue(engine, Work(n=0), Work(n=1))
     draining = asyncio.create_task(drain(engine))
-    await asyncio.wait_for(handlers.running.wait(), 10)
+    await asyncio.wait_for(handlers.running.wait(), 60)
     draining.cancel()
     with pytest.raises(asyncio.CancelledError):
         await draining

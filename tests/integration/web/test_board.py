@@ -95,7 +95,7 @@ async def test_the_board_is_closed_to_strangers_and_to_every_other_method(
         page = await program.get("/board")
         assert state.secret not in page.text + str(page.headers)
         assert (await program.get("/board/")).headers["location"] == "/board"
-    async with httpx.AsyncClient(base_url=state.base_url, trust_env=False) as direct:
+    async with httpx.AsyncClient(base_url=state.base_url, trust_env=False, timeout=60) as direct:
         assert (await direct.get("/board")).status_code == 403
         wrong = {"x-tournee-board-secret": state.secret[:-1] + "_"}
         assert (await direct.get("/board", headers=wrong)).status_code == 403
@@ -131,7 +131,7 @@ async def test_the_board_comes_back_with_redis(boarded: RunningWeb, servers: Ses
         away = await program.get("/board/api/queues")
         assert away.status_code >= 500
         await servers.valkey.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await program.get("/board/api/queues")).status_code != 200:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.05)
 
@@ -140,7 +140,7 @@ async def test_a_killed_board_is_started_again(boarded: RunningWeb, board: Board
     first = board.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    async with asyncio.timeout(20), boarded.enter() as client:
+    async with asyncio.timeout(60), boarded.enter() as client:
         while board.pid in (first, None) or board.read_state().phase is not BoardPhase.READY:
             page = await client.get("/board", headers=HTML)
             assert page.status_code in (200, 502, 503)
@@ -168,7 +168,7 @@ def test_the_board_dies_with_its_parent_even_when_that_is_killed(
         started = json.loads(parent.stdout.readline())
         board = psutil.Process(started["pid"])
         parent.kill()
-        board.wait(timeout=10)
+        board.wait(timeout=60)
     finally:
         parent.kill()
         parent.wait()

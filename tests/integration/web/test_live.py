@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.pipeline import Pipeline
 from tests.support.web import RunningWeb, import_newsletters, read_events, serve_web
@@ -40,12 +41,12 @@ async def watch(client: httpx.AsyncClient) -> AsyncIterator[AsyncIterator[str]]:
 
 
 async def next_event(events: AsyncIterator[str]) -> str:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await anext(events)
 
 
 async def wait_for_event(events: AsyncIterator[str], text: str) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for event in events:
             if text in event:
                 return event
@@ -53,7 +54,7 @@ async def wait_for_event(events: AsyncIterator[str], text: str) -> str:
 
 
 async def wait_for_watchers(web: RunningWeb, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while web.feed.watchers != count:  # noqa: ASYNC110 - the server learns of it by itself
             await asyncio.sleep(0.01)
 
@@ -98,12 +99,16 @@ async def test_many_watchers_cost_no_more_than_one_and_none_cost_nothing(pipelin
             started = time.monotonic()
             await asyncio.sleep(1.0)
             looks = (time.monotonic() - started) / 0.2
-            assert 1 <= engine.reads <= looks + 1
+            assert engine.reads <= looks + 1
+            async with asyncio.timeout(60):
+                while not engine.reads:  # noqa: ASYNC110 - the engine tells nobody that it was read
+                    await asyncio.sleep(0.01)
         await wait_for_watchers(web, 0)
-        await asyncio.sleep(0.5)
-        engine.reads = 0
-        await asyncio.sleep(0.6)
-        assert engine.reads == 0
+        async with asyncio.timeout(60):
+            # One look may still be under way.
+            while engine.reads:
+                engine.reads = 0
+                await asyncio.sleep(0.6)
 
 
 async def test_a_browser_that_goes_leaves_nothing_behind(web: RunningWeb, browser: httpx.AsyncClient) -> None:
@@ -125,12 +130,14 @@ async def test_there_is_an_end_to_how_many_may_watch(pipeline: Pipeline) -> None
 
 async def drain(reader: AsyncIterator[object]) -> None:
     """What was under way may still come; then the stream ends."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         async for _ in reader:
             continue
 
 
-async def test_a_server_that_goes_down_does_not_wait_for_browsers(pipeline: Pipeline) -> None:
+async def test_a_server_that_goes_down_does_not_wait_for_browsers(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
     async with AsyncExitStack() as stack:
         web = await stack.enter_async_context(serve_web(pipeline))
         client = await stack.enter_async_context(web.enter())
@@ -138,9 +145,10 @@ async def test_a_server_that_goes_down_does_not_wait_for_browsers(pipeline: Pipe
         readers = [read_events(stream) for stream in streams]
         for reader in readers:
             await next_event(reader)
-        started = time.monotonic()
-        await web.server.stop()
-        assert time.monotonic() - started < 1.5
+        # Streams that it waited for would be cut when its grace period ends, with a complaint.
+        with caplog.at_level("ERROR", "uvicorn.error"):
+            await web.server.stop()
+        assert [record.getMessage() for record in caplog.records if record.name == "uvicorn.error"] == []
         for reader in readers:
             await drain(reader)
 

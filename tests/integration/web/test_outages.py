@@ -107,7 +107,7 @@ def stop_with_children(pid: int) -> list[int]:
 
 
 async def wait_until_ready(program: httpx.AsyncClient) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (await program.get("/readyz")).status_code != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)

@@ -63,7 +63,7 @@ def test_ctrl_c_ends_a_service_cleanly_with_130() -> None:
         assert process.stdout is not None
         assert "console" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, "tournee: interrupted\n")
 
 
@@ -72,7 +72,7 @@ def test_sigterm_is_the_regular_end_of_a_service() -> None:
         assert process.stdout is not None
         assert "console" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (0, "")
 
 
@@ -82,7 +82,7 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
         process.stdout.close()
         assert process.stderr is not None
         told = process.stderr.read()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     assert (process.returncode, told) == (141, "")
 
 
