@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -33,11 +34,28 @@ class SeenSpan:
     resource: dict[str, Any] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SeenLine:
+    """A log line as it arrived; ids in hex, empty where there is none."""
+
+    body: str
+    severity: tuple[str, int]
+    trace_id: str
+    span_id: str
+    scope: str
+    attributes: dict[str, Any]
+    seconds: float
+    resource: dict[str, Any] = field(repr=False)
+
+
 class Receiver:
     """Listens on loopback. While `held` it takes requests and does not answer; `status` is what it answers."""
 
     def __init__(self) -> None:
         self.spans: list[SeenSpan] = []
+        self.lines: list[SeenLine] = []
+        self.requests: list[str] = []
+        """The paths that were asked."""
         self.status = 200
         self.asked = threading.Event()
         self.released = threading.Event()
@@ -63,8 +81,23 @@ class Receiver:
         """Spans of this name, of one trace or of any."""
         return [span for span in list(self.spans) if span.name == name and trace_id in (None, span.trace_id)]
 
-    def take(self, body: bytes) -> bytes:
+    def find_lines(self, body: str) -> list[SeenLine]:
+        """Log lines that say this."""
+        return [line for line in list(self.lines) if line.body == body]
+
+    def take(self, path: str, body: bytes) -> bytes:
         """Decode one request; answers what its sender gets."""
+        return {"/v1/traces": self._take_spans, "/v1/logs": self._take_lines}[path](body)
+
+    def _take_lines(self, body: bytes) -> bytes:
+        for resource_logs in ExportLogsServiceRequest.FromString(body).resource_logs:
+            resource = _read_attributes(resource_logs.resource.attributes)
+            for scope_logs in resource_logs.scope_logs:
+                self.lines += [_to_line(line, scope_logs.scope.name, resource) for line in scope_logs.log_records]
+        answer: bytes = ExportLogsServiceResponse().SerializeToString()
+        return answer
+
+    def _take_spans(self, body: bytes) -> bytes:
         for resource_spans in ExportTraceServiceRequest.FromString(body).resource_spans:
             resource = _read_attributes(resource_spans.resource.attributes)
             for scope_spans in resource_spans.scope_spans:
@@ -86,9 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         receiver = self.server.receiver
         receiver.asked.set()
         receiver.released.wait()
-        assert self.path == "/v1/traces"
         assert self.headers["content-type"] == "application/x-protobuf"
-        answer = receiver.take(body) if receiver.status == 200 else b""
+        answer = receiver.take(self.path, body) if receiver.status == 200 else b""
+        receiver.requests.append(self.path)
         try:
             self.send_response(receiver.status)
             self.send_header("content-length", str(len(answer)))
@@ -116,8 +149,33 @@ def _to_seen(span: Any, resource: dict[str, Any]) -> SeenSpan:
     )
 
 
+def _to_line(line: Any, scope: str, resource: dict[str, Any]) -> SeenLine:
+    return SeenLine(
+        body=line.body.string_value,
+        severity=(line.severity_text, line.severity_number),
+        trace_id=line.trace_id.hex(),
+        span_id=line.span_id.hex(),
+        scope=scope,
+        attributes=_read_attributes(line.attributes),
+        seconds=line.time_unix_nano / 1e9,
+        resource=resource,
+    )
+
+
 def _read_attributes(pairs: Any) -> dict[str, Any]:
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in pairs}
+    return {pair.key: _read_value(pair.value) for pair in pairs}
+
+
+def _read_value(value: Any) -> Any:
+    match value.WhichOneof("value"):
+        case None:
+            return None
+        case "array_value":
+            return [_read_value(item) for item in value.array_value.values]
+        case "kvlist_value":
+            return _read_attributes(value.kvlist_value.values)
+        case kind:
+            return getattr(value, kind)
 
 
 @contextmanager

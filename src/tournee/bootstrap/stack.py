@@ -51,7 +51,7 @@ from tournee.reports import (
     SkippedFile,
 )
 from tournee.settings import QUEUES, Settings, SetupIncomplete
-from tournee.telemetry.tracing.endpoint import find_endpoint
+from tournee.telemetry.tracing.endpoint import Signal, find_endpoint
 
 if TYPE_CHECKING:
     from tournee.bootstrap.telemetry import Telemetry
@@ -93,7 +93,7 @@ async def join_stack(settings: Settings, *, migrate: bool) -> AsyncIterator[Open
 @asynccontextmanager
 async def _open_telemetry(settings: Settings) -> AsyncIterator[Telemetry | None]:
     """A command is over too soon to be measured; what it enqueues is traced where somebody traces."""
-    if find_endpoint(os.environ) is None:
+    if all(find_endpoint(os.environ, signal) is None for signal in Signal):
         yield None
         return
     from tournee.bootstrap.telemetry import open_telemetry  # noqa: PLC0415 - nothing is paid where nobody traces

@@ -1,4 +1,4 @@
-"""Wires metrics and traces into one process that serves: what is measured, where it can be read, where spans go.
+"""Wires metrics, traces and the export of log lines into one process: what is measured, where it is read, what is sent.
 
 Keeps: nothing of Prometheus or OpenTelemetry is imported by a process that does not open this, and nothing of
 OpenTelemetry where no endpoint is set. Metrics are told to whoever has the token, and to nobody else.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,10 +32,11 @@ from tournee.telemetry.process import LoopLag, read_load, read_pool
 from tournee.telemetry.provider_calls import ProviderCalls
 from tournee.telemetry.system import SystemReader
 from tournee.telemetry.telling import ALERTS, tell_of_alerts, tell_of_logs
-from tournee.telemetry.tracing.endpoint import find_endpoint
+from tournee.telemetry.tracing.endpoint import Signal, find_endpoint
 from tournee.telemetry.tracing.spans import NO_SPANS, Spans
 
 if TYPE_CHECKING:
+    from tournee.telemetry.log_export import LogExport
     from tournee.telemetry.tracing.setup import Tracing
 
 log = structlog.get_logger(__name__)
@@ -107,12 +108,16 @@ class Telemetry:
 
 @asynccontextmanager
 async def open_telemetry(settings: Settings, role: str) -> AsyncIterator[Telemetry]:
-    """Metrics, on a port of their own if one is set, and traces if an endpoint is. Raises `SetupError`."""
+    """Metrics, on a port of their own if one is set; traces and log lines if an endpoint is. Raises `SetupError`."""
     async with AsyncExitStack() as stack:
         meters = Meters()
+        log_export = _open_log_export(role)
+        if log_export is not None:
+            stack.push_async_callback(log_export.stop)
         tracing = _open_tracing(role)
         if tracing is not None:
             stack.push_async_callback(tracing.stop)
+            stack.enter_context(_locate_lines(tracing))
             meters.add_source(tracing.read_samples)
         meters.add_source(tell_of_logs(PIPELINE.count))
         lag = LoopLag(meters)
@@ -141,6 +146,24 @@ def _open_tracing(role: str) -> Tracing | None:
     from tournee.telemetry.tracing.setup import Tracing  # noqa: PLC0415 - nothing is paid where nobody traces
 
     return Tracing(role)
+
+
+def _open_log_export(role: str) -> LogExport | None:
+    if find_endpoint(os.environ, Signal.LOGS) is None:
+        return None
+    from tournee.telemetry.log_export import LogExport  # noqa: PLC0415 - as above
+
+    return LogExport(role, PIPELINE)
+
+
+@contextmanager
+def _locate_lines(tracing: Tracing) -> Iterator[None]:
+    """Each log line knows the span it belongs to, for as long as this is open."""
+    PIPELINE.locate = tracing.spans.locate
+    try:
+        yield
+    finally:
+        PIPELINE.locate = None
 
 
 def _serve(telemetry: Telemetry, host: str, port: int) -> MetricsServer:

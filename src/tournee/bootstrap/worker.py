@@ -31,8 +31,8 @@ async def _run_worker(settings: Settings, queues: Mapping[str, int], announce: A
     async with open_stores(settings, "worker") as stores:
         await _check_schema(stores)
         async with (
-            open_alerts(settings, "worker", stores) as alerts,
             open_telemetry(settings, "worker") as telemetry,
+            open_alerts(settings, "worker", stores) as alerts,
             open_services(settings, stores, maintains=True, telemetry=telemetry, alerts=alerts) as services,
         ):
             await _check_redis(services)

@@ -110,7 +110,9 @@ ALERTS_DROPPED = _counter(
     "tournee_alerts_dropped_total", "channel", "Messages that a channel was not given or refused."
 )
 LOG_LINES = _counter("tournee_log_lines_total", "log", "Log lines written.")
-LOG_LINES_DROPPED = _counter("tournee_log_lines_dropped_total", "log", "Log lines that the full queue did not take.")
+LOG_LINES_DROPPED = _counter(
+    "tournee_log_lines_dropped_total", "log", "Log lines lost: the queue was full, or the place did not take them."
+)
 SPANS_EXPORTED = _counter("tournee_spans_exported_total", "", "Spans that the OpenTelemetry endpoint took.")
 SPANS_DROPPED = _counter(
     "tournee_spans_dropped_total", "reason", "Spans lost: queue_full, or export_failed at the endpoint."

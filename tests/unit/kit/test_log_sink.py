@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from tournee.kit.logs.entry import Entry
-from tournee.kit.logs.sink import Sink
+from tournee.kit.logs.sink import Gather, NotTaken, Sink
 
 
 def build_entry(event: str) -> Entry:
@@ -132,3 +132,55 @@ def test_many_threads_lose_no_line_and_no_count() -> None:
     assert len(place.events) + sink.count().dropped == 16_000
     assert len(set(place.events)) == len(place.events)
     sink.stop(5)
+
+
+def test_what_a_place_will_never_take_is_dropped_and_told_of_when_it_takes_again() -> None:
+    place = Place()
+    taken = threading.Event()
+    refused = threading.Event()
+
+    def write(entries: Sequence[Entry]) -> None:
+        if not taken.is_set():
+            refused.set()
+            raise NotTaken("no")
+        place.write(entries)
+
+    sink = Sink("test", write)
+    sink.start()
+    sink.offer(build_entry("never"))
+    assert sink.flush(30)
+    assert refused.is_set()
+    assert (sink.count().dropped, sink.count().failing) == (1, True)
+    taken.set()
+    sink.offer(build_entry("now"))
+    assert sink.flush(30)
+    assert place.events == ["now"]
+    assert place.drops == [1]
+    assert not sink.count().failing
+    sink.stop(5)
+
+
+def test_what_writing_itself_says_does_not_feed_itself() -> None:
+    written: list[str] = []
+
+    def write(entries: Sequence[Entry]) -> None:
+        written.extend(str(entry.fields["event"]) for entry in entries)
+        sink.offer(build_entry("I have written"))
+
+    sink = Sink("test", write)
+    sink.start()
+    sink.offer(build_entry("a line"))
+    assert sink.flush(30)
+    assert sink.flush(30)
+    assert written == ["a line"]
+    sink.stop(5)
+
+
+def test_lines_that_come_soon_after_each_other_are_written_together_and_an_end_waits_for_no_more() -> None:
+    together: list[int] = []
+    sink = Sink("test", lambda entries: together.append(len(entries)), gather=Gather(most=50, seconds=60.0))
+    sink.start()
+    for number in range(120):
+        sink.offer(build_entry(str(number)))
+    sink.stop(30)
+    assert together == [50, 50, 20]

@@ -11,13 +11,14 @@ from typing import Any
 
 from tournee.kit.logs.captured_error import CapturedError
 from tournee.kit.logs.redaction import redact_text, redact_value
+from tournee.kit.trace import TraceParts
 
 MOST_FIELDS = 100
 
 
 @dataclass(slots=True)
 class Entry:
-    """One line. `fields` holds `event` and all that was given by name."""
+    """One line. `fields` holds `event` and all that was given by name; `span` is what was being done, where traced."""
 
     created_at: float
     level: int
@@ -25,6 +26,7 @@ class Entry:
     fields: dict[str, Any]
     correlation: Mapping[str, object]
     error: CapturedError | None = None
+    span: TraceParts | None = None
     _event: dict[str, Any] | None = field(default=None, repr=False)
 
     def render(self) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import atexit
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from tournee.kit.logs.captured_error import CapturedError, capture_error
 from tournee.kit.logs.correlation import read_correlation
 from tournee.kit.logs.entry import Entry
 from tournee.kit.logs.sink import Sink, SinkCounts
+from tournee.kit.trace import TraceParts
 
 STOP_SECONDS = 2.0
 FILED_ALREADY = "filed_already"
@@ -42,7 +43,10 @@ class Pipeline:
 
     def __init__(self) -> None:
         self.level = logging.INFO
+        self.locate: Callable[[str | None], TraceParts | None] | None = None
+        """Tells the span that the calling task is in, given the trace that a line names; set where somebody traces."""
         self._sinks: Sequence[Sink] = ()
+        self._attached: Sequence[Sink] = ()
         self._files: frozenset[str] = frozenset()
 
     def open(self, sinks: Sequence[Sink], files: Sequence[str] = ()) -> None:
@@ -51,6 +55,15 @@ class Pipeline:
             sink.start()
         earlier, self._sinks, self._files = self._sinks, tuple(sinks), frozenset(files)
         _stop(earlier)
+
+    def attach(self, sink: Sink) -> None:
+        """Give lines to this one as well, whatever is opened and closed, but none that somebody else has written."""
+        sink.start()
+        self._attached = (*self._attached, sink)
+
+    def detach(self, sink: Sink) -> None:
+        """Give it no more lines. Whoever attached it stops it."""
+        self._attached = tuple(other for other in self._attached if other is not sink)
 
     def close(self) -> None:
         """Write what is queued, within a bound, and stop."""
@@ -61,24 +74,38 @@ class Pipeline:
         """Queue one line. Never waits; never raises."""
         if not self._sinks:
             _say_last_resort(level, logger, fields)
-            return
+            if not self._attached:
+                return
         correlation: Mapping[str, object] = read_correlation()
         bound = get_contextvars()
         if bound:
             correlation = {**correlation, **bound}
         filed = FILED_ALREADY in fields and fields.pop(FILED_ALREADY)
-        entry = Entry(time.time(), level, logger, fields, correlation, error)
+        entry = Entry(time.time(), level, logger, fields, correlation, error, self._find_span(fields, correlation))
         for sink in self._sinks:
             if level >= sink.level and not (filed and sink.name in self._files):
+                sink.offer(entry)
+        for sink in self._attached:
+            if level >= sink.level and not filed:
                 sink.offer(entry)
 
     def flush(self, seconds: float = STOP_SECONDS) -> bool:
         """Wait until what is queued now is written; for tests and ends."""
-        return all(sink.flush(seconds) for sink in self._sinks)
+        return all(sink.flush(seconds) for sink in (*self._sinks, *self._attached))
 
     def count(self) -> Mapping[str, SinkCounts]:
         """By sink, what became of the lines; for metrics."""
-        return {sink.name: sink.count() for sink in self._sinks}
+        return {sink.name: sink.count() for sink in (*self._sinks, *self._attached)}
+
+    def _find_span(self, fields: Mapping[str, Any], correlation: Mapping[str, object]) -> TraceParts | None:
+        if self.locate is None:
+            return None
+        named = fields.get("trace") or correlation.get("trace")
+        try:
+            return self.locate(named if isinstance(named, str) else None)
+        except Exception:
+            # A line without its span is better than none.
+            return None
 
 
 PIPELINE = Pipeline()

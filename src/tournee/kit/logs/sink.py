@@ -18,12 +18,26 @@ from queue import Empty, SimpleQueue
 from tournee.kit.logs.entry import Entry
 
 QUEUE_LIMIT = 4_096
-WRITTEN_TOGETHER = 64
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 
 Write = Callable[[Sequence[Entry]], None]
 """Writes all of them or raises; called by one thread."""
+
+
+class NotTaken(Exception):
+    """These entries will never be written: a place far away has been asked often enough. They are dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """How many entries are written together at most, and for how long the first may wait for others."""
+
+    most: int = 64
+    seconds: float = 0.0
+
+
+AT_ONCE = Gather()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +61,14 @@ class Sink:
         level: int = logging.DEBUG,
         limit: int = QUEUE_LIMIT,
         tell: Callable[[Exception], None] | None = None,
+        gather: Gather = AT_ONCE,
     ) -> None:
         self.name = name
         self.level = level
         self._write = write
         self._limit = limit
         self._tell = tell
+        self._gather = gather
         # Its `put` may be interrupted by another `put` of the same thread, in a signal's handler or a destructor.
         self._queue: SimpleQueue[Entry | threading.Event | None] = SimpleQueue()
         self._drop_lock = threading.RLock()
@@ -70,7 +86,9 @@ class Sink:
         self._thread.start()
 
     def offer(self, entry: Entry) -> None:
-        """Queue one entry, or drop and count it."""
+        """Queue one entry, or drop and count it. What its own writing says would feed itself, and is for others."""
+        if self._thread is threading.current_thread():
+            return
         if self._queue.qsize() < self._limit:
             self._queue.put(entry)
         else:
@@ -102,7 +120,7 @@ class Sink:
             self._held = len(together)
             self._write_patiently(together)
             self._held = 0
-            if self._dropped != self._told_of:
+            if self._dropped != self._told_of and not self._failing:
                 self._report_drops()
             if isinstance(last, threading.Event):
                 last.set()
@@ -110,13 +128,14 @@ class Sink:
     def _take(self) -> tuple[list[Entry], Entry | threading.Event | None]:
         """Some entries, and what was taken last: an event is somebody who waits for all before it, None is the end."""
         last = self._queue.get()
+        until = time.monotonic() + self._gather.seconds
         together: list[Entry] = []
         while isinstance(last, Entry):
             together.append(last)
-            if len(together) >= WRITTEN_TOGETHER:
+            if len(together) >= self._gather.most:
                 break
             try:
-                last = self._queue.get_nowait()
+                last = self._queue.get(timeout=max(0.0, until - time.monotonic()))
             except Empty:
                 break
         return together, last
@@ -126,6 +145,10 @@ class Sink:
         while together:
             try:
                 self._write(together)
+            except NotTaken as lost:
+                self._note_failure(lost)
+                self._drop(len(together))
+                return
             except Exception as error:
                 self._note_failure(error)
                 if self._stopping.wait(pause_seconds):

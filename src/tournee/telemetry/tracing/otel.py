@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 
 from tournee.engine.client import Enqueued, Observer, QueueName, RunOutcome
 from tournee.engine.core.job import ClaimedJob, Dispatchable, Failure, NewJob
-from tournee.kit.trace import parse_traceparent, trace_id_of
+from tournee.kit.trace import TraceParts, parse_traceparent, trace_id_of
 from tournee.telemetry.tracing.spans import RequestSpan, Spans
 from tournee.telemetry.tracing.words import DISPATCH, ENQUEUE, PROCESS, describe_message, name_span
 
@@ -70,6 +70,16 @@ class OtelSpans(Spans):
             record_exception=False,
         ) as span:
             yield _to_traceparent(span)
+
+    def locate(self, trace_id: str | None) -> TraceParts | None:
+        """The span that the calling task is in; of a batch the run in the trace that is named. For log lines."""
+        own = trace.get_current_span().get_span_context()
+        if trace_id is not None and trace_id != format(own.trace_id, "032x"):
+            run = _runs.get().get(trace_id)
+            if run is None:
+                return None
+            own = run.get_span_context()
+        return parse_traceparent(_name_context(own))
 
 
 class _OtelRequest(RequestSpan):
@@ -179,5 +189,8 @@ def _to_context(traceparent: str | None) -> Context:
 
 
 def _to_traceparent(span: Span) -> str:
-    own = span.get_span_context()
+    return _name_context(span.get_span_context())
+
+
+def _name_context(own: SpanContext) -> str:
     return f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"

@@ -1,4 +1,4 @@
-"""Opens tracing for one process: endpoint, resource, exporter. Imported only where an endpoint is set.
+"""Opens tracing for one process: resource, exporter. Imported only where an endpoint is set.
 
 All else is OpenTelemetry's own: `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_TRACES_SAMPLER`, `OTEL_SERVICE_NAME` and the like
 are read by its library.
@@ -6,23 +6,14 @@ are read by its library.
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import (
-    SERVICE_INSTANCE_ID,
-    SERVICE_NAME,
-    SERVICE_VERSION,
-    OTELResourceDetector,
-    Resource,
-)
 from opentelemetry.sdk.trace import TracerProvider
 
-from tournee import __version__
 from tournee.telemetry import catalogue
 from tournee.telemetry.meters import Sample
+from tournee.telemetry.resource import describe_process
 from tournee.telemetry.tracing.export import BoundedProcessor
 from tournee.telemetry.tracing.otel import EngineSpans, OtelSpans
 
@@ -35,7 +26,7 @@ class Tracing:
     def __init__(self, role: str) -> None:
         self.processor = BoundedProcessor(OTLPSpanExporter())
         # The library's own way out would wait for a hanging endpoint for half a minute.
-        provider = TracerProvider(resource=_describe(role), shutdown_on_exit=False)
+        provider = TracerProvider(resource=describe_process(role), shutdown_on_exit=False)
         provider.add_span_processor(self.processor)
         self.spans = OtelSpans(provider)
         self.engine_spans = EngineSpans(provider)
@@ -52,16 +43,3 @@ class Tracing:
             (catalogue.SPANS_DROPPED, ("queue_full",), self.processor.dropped),
             (catalogue.SPANS_DROPPED, ("export_failed",), counts.failed),
         ]
-
-
-def _describe(role: str) -> Resource:
-    own = Resource(
-        {
-            SERVICE_NAME: "tournee",
-            SERVICE_VERSION: __version__,
-            SERVICE_INSTANCE_ID: f"{platform.node()}:{os.getpid()}",
-            "tournee.role": role,
-        }
-    )
-    # What the operator names in the environment goes before ours.
-    return Resource.create().merge(own).merge(OTELResourceDetector().detect())
