@@ -36,8 +36,8 @@ QUEUES = ("fetchEmails", "processMails", "indexNews", "sendNotifications")
 DEFAULT_CONCURRENCY = {"fetchEmails": 4, "processMails": 8, "indexNews": 50, "sendNotifications": 8}
 DEFAULT_MAX_ATTEMPTS = dict.fromkeys(QUEUES, 3)
 
-OUTSIDE_SETTINGS = ("CORPUS", "SPECS", "CHROMIUM")
-"""Variables of the same prefix that the tests and the set-up read, and that are no settings of the program."""
+OUTSIDE_SETTINGS = ("CORPUS", "SPECS", "CHROMIUM", "TOLD")
+"""Variables of the same prefix that the tests, the set-up and the command line read, and that are no settings."""
 
 
 SetupIncomplete = SetupError

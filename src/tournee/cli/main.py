@@ -166,12 +166,12 @@ def _judge(error: BaseException) -> tuple[int, str]:
 
 def _judge_usage(error: typer.TyperException) -> tuple[int, str]:
     """Exit code and message of what the parser refused; a group without a command answers its whole help."""
-    message = str(getattr(error, "format_message", lambda: str(error))()).rstrip(".")
+    message = str(getattr(error, "format_message", lambda: str(error))())
     context = getattr(error, "ctx", None)
     code = int(getattr(error, "exit_code", ExitCode.USAGE))
     if context is None or message.startswith("Usage:"):
         return code, message
-    return code, f"{message}; see `{context.command_path} --help`"
+    return code, f"{message.rstrip('.')}; see `{context.command_path} --help`"
 
 
 if __name__ == "__main__":

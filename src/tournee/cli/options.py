@@ -17,8 +17,11 @@ import typer
 from tournee.cli.errors import WrongUsage
 from tournee.reports import BulkOrder, JobFilter
 
+HIGHEST_ID = 2**63 - 1
+"""What the ledger's ids can hold."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on one line.")]
-Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Jobs by their id.", show_default=False)]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Jobs by their id.", show_default=False)]
 JobNumber = Annotated[int, typer.Argument(metavar="ID", help="The job's id.")]
 Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Only this queue.")]
 State = Annotated[list[str] | None, typer.Option(metavar="STATE", help="Only this state; may be given several times.")]
@@ -28,7 +31,7 @@ Tenant = Annotated[str | None, typer.Option(metavar="TENANT", help="Only this te
 Error = Annotated[str | None, typer.Option(metavar="TEXT", help="Only where the last error contains this.")]
 OlderThan = Annotated[str | None, typer.Option(metavar="AGE", help="Only what is older, such as 30s, 5m, 2h, 7d.")]
 NewerThan = Annotated[str | None, typer.Option(metavar="AGE", help="Only what is newer, such as 30s, 5m, 2h, 7d.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")]
+Limit = Annotated[int, typer.Option(metavar="N", min=1, max=10_000, help="At most so many.")]
 Everything = Annotated[bool, typer.Option("--all", help="All of them; without it a filter or ids are needed.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; goes to the audit log.")]
@@ -54,7 +57,7 @@ def build_filter(narrowed: JobFilter, age: Age) -> JobFilter:
     if unknown := [state for state in narrowed.states if state not in STATES]:
         raise WrongUsage(f"unknown state {unknown[0]!r}; allowed: {', '.join(STATES)}")
     return JobFilter(
-        ids=tuple(narrowed.ids),
+        ids=tuple(check_id(job_id) for job_id in narrowed.ids),
         queue=check_queue(narrowed.queue),
         states=tuple(narrowed.states),
         kind=narrowed.kind,
@@ -74,6 +77,13 @@ def require_choice(which: JobFilter, *, everything: bool) -> JobFilter:
     if everything and not which.is_empty:
         raise WrongUsage("--all goes with no ids and no filter")
     return which
+
+
+def check_id(job_id: int) -> int:
+    """Let only numbers through that the ledger's ids can hold."""
+    if not 0 < job_id <= HIGHEST_ID:
+        raise WrongUsage(f"no job can have the id {job_id}")
+    return job_id
 
 
 def check_queue(queue: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Runs a command's coroutine on an event loop, and ends it cleanly on a signal.
 
 Owns the loop and the handlers of SIGINT and SIGTERM while a command runs. Keeps: a first signal asks for an orderly
-end, a second one cancels; what was opened is closed in both cases.
+end, a second one cancels; what was opened is closed in both cases. After that, one more ends the process at once.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]], *, cancel_a
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
+            if received:
+                # All is closed by now. A thread that is stuck, in a read from a dead network disk, would still hold the
+                # process: one more Ctrl-C ends it, as SIGTERM does.
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with asyncio.Runner(loop_factory=_choose_loop_factory()) as runner:
         try:

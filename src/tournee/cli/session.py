@@ -1,11 +1,12 @@
 """Opens the stack for commands that ask it one thing.
 
 Owns the path from settings to an open stack and back. Keeps: whatever happens, the stack is closed before the command
-ends, so that embedded servers started for its duration end with it.
+ends, so that embedded servers started for its duration end with it; no variable is misspelt in silence.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -13,16 +14,32 @@ from tournee.cli.output import print_fields, print_json, tell
 from tournee.cli.ports import Announce, Stack, load_bootstrap
 from tournee.cli.runner import run
 from tournee.reports import Address
-from tournee.settings import Settings, load_settings
+from tournee.settings import Settings, find_unknown_variables, load_settings
 
 T = TypeVar("T")
+
+TOLD = "TOURNEE_TOLD"
+"""Set once the variables that nothing reads were told of."""
+
+
+def read_settings() -> Settings:
+    """The settings of this command, and a line for each variable that nothing reads: with a misspelt
+    TOURNEE_DATABASE_URL a command would silently work on the embedded database. Raises `SettingsError`.
+    """
+    settings = load_settings()
+    if not os.environ.get(TOLD):
+        for line in find_unknown_variables(os.environ):
+            tell(f"tournee: {line}")
+        # The processes that this one starts inherit it, and do not say the same again.
+        os.environ[TOLD] = "yes"
+    return settings
 
 
 def ask_stack(
     question: Callable[[Stack], Awaitable[T]], *, settings: Settings | None = None, migrate: bool = False
 ) -> T:
     """Open the stack of this home, ask it, close it, and answer what it answered."""
-    chosen = settings or load_settings()
+    chosen = settings or read_settings()
     bootstrap = load_bootstrap()
 
     async def ask() -> T:

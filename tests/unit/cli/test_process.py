@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,6 +85,40 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
         told = process.stderr.read()
         process.wait(timeout=60)
     assert (process.returncode, told) == (141, "")
+
+
+STUCK = """\
+import asyncio, sys, threading
+from tournee.cli import runner
+from tournee.cli.errors import Interrupted
+
+async def work():
+    waiting = asyncio.create_task(asyncio.to_thread(threading.Event().wait))
+    await asyncio.sleep(0)
+    print("waits", flush=True)
+    await waiting
+
+try:
+    runner.run(work)
+except Interrupted as interrupted:
+    sys.exit(interrupted.exit_code)
+"""
+
+
+def test_a_thread_that_is_stuck_does_not_hold_a_command_that_ctrl_c_has_ended() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waits\n"
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        process.kill()
+        _, told = process.communicate()
+    assert process.returncode == -signal.SIGINT
+    assert told == ""
 
 
 UNGUARDED = """\

@@ -19,6 +19,8 @@ WRONG = {
     "everything and a filter": ("dead discard --all --queue indexNews", "--all goes with no ids"),
     "an age without a unit": ("dead redrive --older-than 5", "an age is a number and one of"),
     "a limit below one": ("jobs list --limit 0", "Invalid value for '--limit'"),
+    "an id beyond the ledger's": ("jobs show 99999999999999999999", "no job can have the id"),
+    "ids beyond the ledger's": ("dead discard 7 99999999999999999999", "no job can have the id"),
     "no queue at all": ("worker --queues ,", "--queues names none"),
 }
 
@@ -38,6 +40,23 @@ def test_wrong_usage_exits_2_with_one_clear_line(
 def test_a_group_without_a_command_shows_its_help_and_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert capsys.readouterr().err.startswith("Usage: tournee")
+    assert main(["jobs"]) == 2
+    assert capsys.readouterr().err.endswith("audited.\n"), "its last sentence keeps its stop"
+
+
+def test_a_search_for_blanks_is_wrong_usage(bootstrap: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", " ", ""]) == 2
+    assert capsys.readouterr().err == "tournee: say what to look for\n"
+    assert bootstrap.asked == []
+
+
+def test_a_misspelt_variable_is_told_of_before_it_does_harm(
+    bootstrap: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOURNEE_DATABSE_URL", "postgresql://db/mails")
+    assert main(["status", "--json"]) == 0
+    told = capsys.readouterr().err
+    assert told == "tournee: TOURNEE_DATABSE_URL is read by nothing; was TOURNEE_DATABASE_URL meant?\n"
 
 
 def test_the_version_is_a_result(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,16 @@ def list_mails(path: Path) -> list[StagedMail]:
     return [item for item in walk_items(path) if isinstance(item, StagedMail)]
 
 
+BOUNDLESS = Path("/proc/kmsg")
+"""A regular file to all that `stat` says; reading it waits for the kernel's next word."""
+
+
+@pytest.mark.skipif(not BOUNDLESS.is_file(), reason="no such file on this system")
+@pytest.mark.timeout(60)
+def test_a_file_that_claims_no_bytes_is_not_read() -> None:
+    assert list_others(BOUNDLESS) == [NotMail("kmsg", "empty")]
+
+
 def list_others(path: Path) -> list[NotMail]:
     return [item for item in walk_items(path) if isinstance(item, NotMail)]
 

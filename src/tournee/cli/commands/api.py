@@ -9,10 +9,9 @@ def run_api(as_json: Json = False) -> None:
     """Run the API, the console and the hooks only."""
     from tournee.cli.ports import load_bootstrap
     from tournee.cli.runner import serve
-    from tournee.cli.session import announce_on_stdout
-    from tournee.settings import load_settings
+    from tournee.cli.session import announce_on_stdout, read_settings
 
-    settings = load_settings()
+    settings = read_settings()
     bootstrap = load_bootstrap()
     announce = announce_on_stdout(as_json=as_json)
     serve(lambda stop: bootstrap.run_api(settings, announce=announce, stop=stop))

@@ -21,6 +21,7 @@ from tournee.cli.options import (
     Tenant,
     build_filter,
     build_order,
+    check_id,
     require_choice,
 )
 from tournee.reports import JobFilter
@@ -55,6 +56,7 @@ def show_dead(job_id: JobNumber, as_json: Json = False) -> None:
     from tournee.cli.session import ask_stack
     from tournee.cli.tables import print_job
 
+    check_id(job_id)
     detail = ask_stack(lambda stack: stack.show_job(job_id))
     if detail is not None and detail.job.state != "dead":
         raise CommandFailed(f"job {job_id} is no dead letter: it is {detail.job.state}")

@@ -22,10 +22,9 @@ def run_demo(once: Once = False) -> None:
     from tournee.cli.ports import load_bootstrap
     from tournee.cli.progress import show_progress
     from tournee.cli.runner import run, serve
-    from tournee.cli.session import announce_on_stderr
-    from tournee.settings import load_settings
+    from tournee.cli.session import announce_on_stderr, read_settings
 
-    settings = load_settings()
+    settings = read_settings()
     bootstrap = load_bootstrap()
     with show_progress() as watch:
         demo = partial(bootstrap.run_demo, settings, announce=announce_on_stderr, watch=watch)

@@ -23,6 +23,7 @@ from tournee.cli.options import (
     Tenant,
     build_filter,
     build_order,
+    check_id,
     require_choice,
 )
 from tournee.reports import JobFilter
@@ -58,6 +59,7 @@ def show_job(job_id: JobNumber, as_json: Json = False) -> None:
     from tournee.cli.session import ask_stack
     from tournee.cli.tables import print_job
 
+    check_id(job_id)
     print_job(ask_stack(lambda stack: stack.show_job(job_id)), job_id=job_id, as_json=as_json)
 
 

@@ -10,13 +10,17 @@ from tournee.cli.errors import WrongUsage
 from tournee.cli.options import Json
 
 Level = Annotated[
-    str | None, typer.Argument(metavar="[LEVEL]", help="debug, info, warning, error; default: back to the setting.")
+    str | None, typer.Argument(metavar="LEVEL", help="debug, info, warning, error; default: back to the setting.")
 ]
-Minutes = Annotated[float | None, typer.Option("--minutes", min=0.1, help="For so long; default: until changed.")]
+Minutes = Annotated[
+    float | None, typer.Option("--minutes", metavar="N", min=0.1, help="For so long; default: until changed.")
+]
 
 
 def set_log_level(level: Level = None, minutes: Minutes = None, as_json: Json = False) -> None:
-    """Show or change how much is logged, in all processes of this home, within about a second.
+    """Show or change how much is logged.
+
+    It holds for all processes of this home, within about a second.
 
     `default` goes back to TOURNEE_LOG_LEVEL. SIGUSR1 switches one process alone to debug and back.
     """

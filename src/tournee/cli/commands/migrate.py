@@ -10,9 +10,9 @@ def migrate(as_json: Json = False) -> None:
     from tournee.cli.output import print_json, print_line
     from tournee.cli.ports import load_bootstrap
     from tournee.cli.runner import run
-    from tournee.settings import load_settings
+    from tournee.cli.session import read_settings
 
-    settings = load_settings()
+    settings = read_settings()
     bootstrap = load_bootstrap()
     report = run(lambda: bootstrap.migrate(settings))
     if as_json:

@@ -11,7 +11,10 @@ app = typer.Typer(help="Look at what recurs, pause and resume it.", no_args_is_h
 
 @app.command("list")
 def list_schedules(as_json: Json = False) -> None:
-    """List the schedules: when each fires next, and whether a live process fires it."""
+    """List the schedules, with the next instant of each.
+
+    It says, too, whether a live process fires it.
+    """
     from tournee.cli.output import print_json, print_line
     from tournee.cli.session import ask_stack
     from tournee.cli.tables import print_schedules
@@ -27,7 +30,10 @@ def list_schedules(as_json: Json = False) -> None:
 
 @app.command("pause")
 def pause_schedule(name: ScheduleName, reason: Reason = "", as_json: Json = False) -> None:
-    """Let a schedule fire no more, until it is resumed; audited. What falls between is not made up for."""
+    """Let a schedule fire no more, until it is resumed; audited.
+
+    What falls between is not made up for.
+    """
     _switch(name, reason, paused=True, as_json=as_json)
 
 

@@ -12,7 +12,7 @@ from tournee.cli.options import Json, Limit
 if TYPE_CHECKING:
     from tournee.pipeline.ports import SearchHit
 
-Query = Annotated[list[str], typer.Argument(metavar="QUERY...", help="Words to look for.")]
+Query = Annotated[list[str], typer.Argument(metavar="QUERY", help="Words to look for.")]
 
 MARKS = {ord("\ue000"): "«", ord("\ue001"): "»"}
 """How a match is shown: the index marks it with private characters."""
@@ -24,10 +24,13 @@ SNIPPET_LINES = 2
 
 def search_newsletters(query: Query, limit: Limit = 20, as_json: Json = False) -> None:
     """Search the newsletters as a reader would."""
+    from tournee.cli.errors import WrongUsage
     from tournee.cli.output import print_json, print_line, read_width, tell
     from tournee.cli.session import ask_stack
 
     words = " ".join(query)
+    if not words.strip():
+        raise WrongUsage("say what to look for")
     result = ask_stack(lambda stack: stack.search(words, limit))
     if as_json:
         print_json(result)

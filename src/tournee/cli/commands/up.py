@@ -12,10 +12,9 @@ def run_up(as_json: Json = False) -> None:
     """
     from tournee.cli.ports import load_bootstrap
     from tournee.cli.runner import serve
-    from tournee.cli.session import announce_on_stdout
-    from tournee.settings import load_settings
+    from tournee.cli.session import announce_on_stdout, read_settings
 
-    settings = load_settings()
+    settings = read_settings()
     bootstrap = load_bootstrap()
     announce = announce_on_stdout(as_json=as_json)
     serve(lambda stop: bootstrap.run_up(settings, announce=announce, stop=stop))

@@ -1,8 +1,8 @@
 """Walking what is to be imported: folders, single mails, mbox files, Maildirs.
 
 Owns what counts as seen. Mail is recognised by content, never by a file's name; everything else is named, with
-the reason. Never holds more than one message and one batch in memory. Refuses what is no regular file: reading a
-pipe would wait for ever.
+the reason. Never holds more than one message and one batch in memory. Refuses what is no regular file, and what claims
+no bytes: reading a pipe or a file of the kernel would wait for ever.
 """
 
 from __future__ import annotations
@@ -112,6 +112,9 @@ def _read_file(file: Path, name: str) -> Iterator[StagedMail | NotMail]:
     if not stat.S_ISREG(status.st_mode):
         yield NotMail(name, "no regular file")
         return
+    if not status.st_size:
+        yield NotMail(name, "empty")
+        return
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
         stream.seek(0)
@@ -119,7 +122,7 @@ def _read_file(file: Path, name: str) -> Iterator[StagedMail | NotMail]:
             for place, message in enumerate(split_mbox(stream), start=1):
                 yield _take_message(message, f"{name}#{place}")
         elif not is_mail(head):
-            yield NotMail(name, "no header field at its start" if head else "empty")
+            yield NotMail(name, "no header field at its start")
         else:
             yield _take_whole(stream, name)
 
