@@ -1,8 +1,9 @@
 """Who is told: Discord for everything, the administrators' e-mail for what is grave, and in Discord's place.
 
 Keeps: a message that Discord did not take for a while, or never will, goes by e-mail, once; mails are far apart, so
-that an outage of an hour makes a handful; what Discord missed is still posted when it is back. Every telling is also
-a line in the log, so that it is somewhere even if nobody can be reached.
+that an outage of an hour makes a handful; what Discord missed is still posted when it is back. At the end there is no
+later: what matters goes by e-mail at once, and what reached nobody is logged. Every telling is also a line in the log,
+so that it is somewhere even if nobody can be reached.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from tournee.alerts.conditions import Severity
 from tournee.alerts.lane import Lane, LaneCounts
 from tournee.alerts.ports import Channel, Message
 from tournee.alerts.settings import AlertSettings
@@ -68,12 +70,43 @@ class Dispatcher:
         for lane in self._lanes:
             await lane.close()
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is under way."""
-        return not self._standing_in and not any(
-            lane.busy or (lane.waiting and not lane.closed) for lane in self._lanes
-        )
+    # --- the end
+
+    def moves_before(self, until: float) -> bool:
+        """Whether a sending is under way, or one may begin before that time."""
+        return any(lane.moves_before(until) for lane in self._lanes)
+
+    def tells_before(self, until: float) -> bool:
+        """As above, for what nobody was told of yet."""
+        if self._mail is not None and self._mail.moves_before(until):
+            return True
+        discord = self._discord
+        return discord is not None and discord.moves_before(until) and not all(map(self._is_mailed, discord.waiting))
+
+    def conclude(self) -> None:
+        """There will be no later: e-mail takes over at once what matters, whenever the last mail was."""
+        if self._mail is None:
+            return
+        if self._discord is not None:
+            self._stand_in(self._discord.waiting)
+        standing_in, self._standing_in = self._standing_in, {}
+        for message in standing_in.values():
+            if message.severity is not Severity.WARNING:
+                self._put_mail(message)
+            elif self._discord is None or self._discord.closed:
+                self._log_lost(message)
+        self._mail.hurry()
+
+    def give_up(self) -> None:
+        """Nothing more will be sent: log what reached nobody."""
+        posts = self._discord is not None and not self._discord.closed
+        unposted = {message.incident: message for message in self._discord.waiting} if self._discord else {}
+        unmailed = {message.incident: message for message in self._mail.waiting} if self._mail else {}
+        for name, message in (unmailed | unposted).items():
+            if not self._is_mailed(message) and not (posts and name not in unposted):
+                self._log_lost(message)
+        for lane in self._lanes:
+            lane.abandon()
 
     def snapshot(self) -> Mapping[str, LaneCounts]:
         """Counts by channel, for metrics."""
@@ -91,6 +124,21 @@ class Dispatcher:
             mailed = self._mailed.get(message.incident)
             if message.mail_stands_in and (mailed is None or mailed.phase is not message.phase):
                 self._standing_in[message.incident] = message
+
+    def _log_lost(self, message: Message) -> None:
+        log.error(
+            "an alert reached nobody before the end",
+            condition=message.condition,
+            phase=message.phase,
+            title=message.title,
+            incident=message.incident,
+        )
+
+    def _is_mailed(self, message: Message) -> bool:
+        """Whether the mail's receiver has taken it."""
+        mailed = self._mailed.get(message.incident)
+        waits = self._mail is not None and any(other.incident == message.incident for other in self._mail.waiting)
+        return mailed is not None and mailed.phase is message.phase and not waits
 
     def _put_mail(self, message: Message) -> None:
         assert self._mail is not None

@@ -91,6 +91,7 @@ class IncidentBook:
         self._told: dict[str, deque[float]] = {}
         self._looks: dict[str, float] = {}
         self._tellings: list[Telling] = []
+        self._concluding = False
         self.suppressed: Counter[str] = Counter()
 
     @property
@@ -161,6 +162,17 @@ class IncidentBook:
         tellings, self._tellings = self._tellings, []
         return tellings
 
+    def holds_back(self, now: Moment) -> bool:
+        """Whether something would be told now, but for the look that may explain it."""
+        return any(
+            incident.told_at is None and not incident.fault.silent and now.at >= incident.due_at
+            for incident in self._open.values()
+        )
+
+    def conclude(self) -> None:
+        """There will be no later: hold nothing back for a look that may explain it."""
+        self._concluding = True
+
     # --- inside
 
     def _name(self, fault: Fault) -> str:
@@ -213,7 +225,7 @@ class IncidentBook:
 
         An error comes before the look that finds its cause: it is held for that look, and no longer.
         """
-        waited = now.at - incident.opened.at >= self._settings.hold_seconds
+        waited = self._concluding or now.at - incident.opened.at >= self._settings.hold_seconds
         looks = [self._looks[name] for name in incident.fault.condition.explained_by if name in self._looks]
         return waited or all(looked_at >= incident.opened.at for looked_at in looks)
 

@@ -84,9 +84,18 @@ class Lane:
         batch = batch[: 1 if self._alone else max(1, self.channel.count_fitting(batch))]
         self._sending = asyncio.create_task(self._send(batch, now), name=f"alerts to {self.channel.name}")
 
-    def delay(self, until: float) -> None:
-        """Try nothing before that time."""
-        self._next_at = max(self._next_at, until)
+    def hurry(self) -> None:
+        """Send without pauses from now on, whatever it was left alone for; after a failure it is left alone as ever."""
+        self._next_at, self._gap_seconds = float("-inf"), 0.0
+
+    def moves_before(self, until: float) -> bool:
+        """Whether a sending is under way, or may begin before that time."""
+        return self.busy or (bool(self._waiting) and not self.closed and self._next_at <= until)
+
+    def abandon(self) -> None:
+        """Give up what waits. It counts as dropped."""
+        self._counts["dropped"] += len(self._waiting)
+        self._waiting = {}
 
     async def settle(self) -> None:
         """Return when no sending is under way."""

@@ -1,8 +1,9 @@
 """Alerting of one process: a thread with a small event loop of its own.
 
-Lifecycle contract: `start` returns at once; `stop` lets what waits be sent within its time limit and returns when
-nothing of it runs any more; a process that ends without `stop` is not held up. In a thread of its own, because it
-must look and tell when the program's event loop hangs, is blocked, or is not there at all.
+Lifecycle contract: `start` returns at once; `stop` lets what waits be sent within its time limit, by e-mail in
+Discord's place where it matters, logs what reached nobody, and returns when nothing of it runs any more; a process that
+ends without `stop` is not held up. In a thread of its own, because it must look and tell when the program's event loop
+hangs, is blocked, or is not there at all.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import structlog
 from tournee.alerts.dispatcher import Dispatcher
 from tournee.alerts.incidents import Moment
 from tournee.alerts.lane import LaneCounts
+from tournee.alerts.loop import AlertLoop
 from tournee.alerts.messages import compose_message
 from tournee.alerts.monitor import Monitor, MonitorCounts
 from tournee.alerts.ports import Channel
@@ -27,7 +29,9 @@ from tournee.kit.clock import SYSTEM_CLOCK, Clock
 log = structlog.get_logger(__name__)
 
 STEP_SECONDS = 0.1
-STOP_SECONDS = 3.0
+STOP_SECONDS = 5.0
+DISCORD_SHARE = 0.5
+"""So much of that time is Discord's; then e-mail takes over."""
 
 
 class Watcher(Protocol):
@@ -72,6 +76,7 @@ class Alerts:
         self._clock = clock
         self._dispatcher: Dispatcher | None = None
         self._told: dict[str, int] = {}
+        self._last_counts: Mapping[str, LaneCounts] = {}
         self._stopping = threading.Event()
         self._patience_seconds = STOP_SECONDS
         self._thread: threading.Thread | None = None
@@ -94,7 +99,8 @@ class Alerts:
 
     def snapshot(self) -> AlertCounts:
         """Counts since the start. May be called from any thread."""
-        channels = self._dispatcher.snapshot() if self._dispatcher is not None else {}
+        dispatcher = self._dispatcher
+        channels = dispatcher.snapshot() if dispatcher is not None else self._last_counts
         return AlertCounts(dict(self._told), self.monitor.snapshot(), channels)
 
     # --- one step, in the thread or in a test
@@ -122,6 +128,7 @@ class Alerts:
     async def close(self) -> None:
         """Close the channels; for whoever calls `step` itself."""
         if self._dispatcher is not None:
+            self._last_counts = self._dispatcher.snapshot()
             await self._dispatcher.close()
             self._dispatcher = None
 
@@ -135,7 +142,8 @@ class Alerts:
 
     def _run_thread(self) -> None:
         try:
-            asyncio.run(self._run())
+            with asyncio.Runner(loop_factory=AlertLoop) as runner:
+                runner.run(self._run())
         except Exception:
             log.exception("alerting ended")
 
@@ -175,9 +183,32 @@ class Alerts:
             log.exception("an alert could not be made")
 
     async def _flush(self) -> None:
-        """What was just recorded is told, if the channels take it at once."""
-        until = asyncio.get_running_loop().time() + self._patience_seconds
+        """What was recorded is told: by Discord if it takes it soon, by e-mail where it matters, else by the log."""
+        loop, patience_seconds = asyncio.get_running_loop(), self._patience_seconds
+        began = loop.time()
+        concluded = False
         self._step_safely()
-        while not self._open_dispatcher().idle and asyncio.get_running_loop().time() < until:
+        while (passed := loop.time() - began) < patience_seconds:
+            if not concluded and not self._waits_for(patience_seconds * DISCORD_SHARE - passed):
+                concluded = True
+                self._conclude()
+            if concluded and not self._open_dispatcher().tells_before(
+                self._clock.monotonic() + patience_seconds - passed
+            ):
+                break
             await asyncio.sleep(STEP_SECONDS)
             self._step_safely()
+        self._open_dispatcher().give_up()
+
+    def _waits_for(self, seconds: float) -> bool:
+        """Whether it is worth waiting so long, for a channel or for what may explain an error."""
+        now = Moment(self._clock.monotonic(), self._clock.now())
+        moves = self._open_dispatcher().moves_before(now.at + seconds)
+        return seconds > 0 and (moves or self.monitor.book.holds_back(now))
+
+    def _conclude(self) -> None:
+        """There is no later: nothing is held back any more, and e-mail takes over."""
+        self.monitor.book.conclude()
+        self._step_safely()
+        self._open_dispatcher().conclude()
+        self._step_safely()
