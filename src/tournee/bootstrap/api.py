@@ -2,7 +2,7 @@
 
 Keeps: it starts while PostgreSQL or Redis is away and recovers by itself; until PostgreSQL is there with the right
 schema it answers 503 to everything and says why. Where `up` supervises it, it listens on exactly the address that `up`
-has told, with `up`'s token.
+has told, on `up`'s own socket and with `up`'s token.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tournee.bootstrap.services import Services, look_at_redis, open_services
 from tournee.bootstrap.stack_file import StackFile
 from tournee.bootstrap.stopping import run_until, serve_forever
 from tournee.bootstrap.stores import Stores, open_stores
-from tournee.bootstrap.web_address import bind_patiently, build_base, choose_port
+from tournee.bootstrap.web_address import bind_patiently, build_base, choose_port, take_over
 from tournee.kit.errors import SetupError
 from tournee.pipeline.store.console import ConsoleStore
 from tournee.reports import Address
@@ -94,7 +94,8 @@ async def _open_door(settings: Settings, stores: Stores) -> _Door:
     up = find_own_up(stores.stack)
     token = up.access_token if up else secrets.token_urlsafe(32)
     port = _read_port(up) if up else choose_port(settings.web_host, settings.web_port, settings.board_port)
-    sock = await bind_patiently(settings.web_host, port)
+    sock = take_over(up.web_descriptor, port) if up else None
+    sock = sock or await bind_patiently(settings.web_host, port)
     return _Door(sock, port, build_base(settings.web_host, port), token, up)
 
 

@@ -33,6 +33,8 @@ class StackFile:
     redis_url: str = field(repr=False)
     access_token: str = field(default="", repr=False)
     web_url: str = ""
+    web_descriptor: int = -1
+    """The listening socket of that address, as its process and the API that it supervises know it."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     pooler: str = NO_POOLER
 

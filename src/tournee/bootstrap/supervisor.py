@@ -41,11 +41,14 @@ ReportDead = Callable[[Sequence[int], str], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One child: its name, the arguments after `tournee`, and what its environment has beside ours."""
+    """One child: its name, the arguments after `tournee`, what its environment has beside ours, and which of our open
+    files it has too.
+    """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ class Supervisor:
             arguments=[*self._config.program, *role.arguments],
             death_signal=signal.SIGTERM,
             environment={**os.environ, **role.environment},
+            descriptors=role.descriptors,
         )
         with self._logs[role.name].open_for_append() as output:
             return ChildProcess.spawn(command, output)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from tournee.bootstrap.stack_file import remove_stack, write_stack
 from tournee.bootstrap.stopping import run_until, serve_forever
 from tournee.bootstrap.stores import Stores, describe_self, find_stores, open_embedded
 from tournee.bootstrap.supervisor import Role, Supervisor, SupervisorConfig
-from tournee.bootstrap.web_address import build_base, choose_port
+from tournee.bootstrap.web_address import build_base, take_port
 from tournee.engine.client import Engine
 from tournee.engine.ports import LedgerContended, LedgerUnavailable
 from tournee.kit.errors import SetupError
@@ -64,8 +65,10 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
     async with AsyncExitStack() as stack:
         stores = await _take_stores(settings, options, stack)
         await check_schema(stores, migrate=True)
-        port, token = choose_port(settings.web_host, settings.web_port, settings.board_port), secrets.token_urlsafe(32)
-        base = build_base(settings.web_host, port)
+        # Ours for as long as this is open: no other process gets the port while the API starts or is started again,
+        # and who calls meanwhile is answered when it is there.
+        door = stack.enter_context(take_port(settings.web_host, settings.web_port, settings.board_port))
+        base, token = build_base(settings.web_host, door.getsockname()[1]), secrets.token_urlsafe(32)
         addresses = _list_addresses(stores, base, options)
         from tournee.bootstrap.telemetry import open_telemetry  # noqa: PLC0415 - commands import this module too
 
@@ -78,11 +81,12 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
         )
         await check_redis(services)
         shown = {address.name: address.url for address in addresses}
-        write_stack(home, describe_self(options.role, stores, access_token=token, web_url=base, addresses=shown))
+        told = {"access_token": token, "web_url": base, "web_descriptor": door.fileno(), "addresses": shown}
+        write_stack(home, describe_self(options.role, stores, **told))
         stack.callback(remove_stack, home)
         await services.engine.start()
         stack.push_async_callback(services.engine.stop)
-        config = SupervisorConfig(_list_roles(settings, options), settings.logs, settings.grace_seconds)
+        config = SupervisorConfig(_list_roles(settings, options, door), settings.logs, settings.grace_seconds)
         supervisor = Supervisor(config, services.engine.store.report_dead_worker)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
@@ -103,7 +107,7 @@ async def _take_stores(settings: Settings, options: UpOptions, stack: AsyncExitS
     return await stack.enter_async_context(open_embedded(home, options.role))
 
 
-def _list_roles(settings: Settings, options: UpOptions) -> list[Role]:
+def _list_roles(settings: Settings, options: UpOptions, door: socket.socket) -> list[Role]:
     environment = {"TOURNEE_HOME": str(settings.home), **options.environment}
     # The supervisor has the port that is set, each worker one of those behind it; the API tells on its own.
     ports = _list_metrics_ports(settings.metrics_port, settings.worker_processes)
@@ -111,7 +115,7 @@ def _list_roles(settings: Settings, options: UpOptions) -> list[Role]:
         Role(f"worker {number}", ["worker", "--json"], {**environment, METRICS_PORT: port})
         for number, port in enumerate(ports, start=1)
     ]
-    return [Role("api", ["api", "--json"], {**environment, METRICS_PORT: ""}), *workers]
+    return [Role("api", ["api", "--json"], {**environment, METRICS_PORT: ""}, [door.fileno()]), *workers]
 
 
 def _list_metrics_ports(first: int | None, count: int) -> list[str]:

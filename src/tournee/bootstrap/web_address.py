@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
+from contextlib import suppress
 
 from tournee.kit.errors import SetupError
 from tournee.kit.ports import find_free_port
@@ -38,6 +40,29 @@ def choose_port(host: str, preferred: int, kept: int) -> int:
         if port != kept and is_listenable(host, port):
             return port
     return find_free_port()
+
+
+def take_port(host: str, preferred: int, kept: int) -> socket.socket:
+    """Listen on the port that `choose_port` chooses, and on the next one if another process was quicker."""
+    while True:
+        with suppress(OSError):
+            return bind_loopback(host, choose_port(host, preferred, kept))
+
+
+def take_over(descriptor: int, port: int) -> socket.socket | None:
+    """The socket on this port that our parent has opened for us; None: that descriptor is nothing of the kind."""
+    try:
+        sock = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        return None
+    try:
+        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and sock.getsockname()[1] == port
+    except OSError:
+        listens = False
+    if not listens:
+        sock.close()
+        return None
+    return sock
 
 
 async def bind_patiently(host: str, port: int) -> socket.socket:

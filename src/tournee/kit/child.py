@@ -43,6 +43,8 @@ class Command:
     stdin: bytes = b""
     """All that the child can read; a few kilobytes at most, because it is written before anybody reads."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
+    """Open files that the child has too, under the same numbers."""
 
 
 class ChildProcess:
@@ -67,6 +69,7 @@ class ChildProcess:
             cwd="/",
             env=dict(command.environment),
             start_new_session=True,
+            pass_fds=command.descriptors,
         )
         assert popen.stdin is not None
         with suppress(BrokenPipeError), popen.stdin:
