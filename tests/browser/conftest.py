@@ -33,7 +33,7 @@ async def chromium() -> AsyncIterator[Browser]:
     path = named or next((found for name in NAMES if (found := shutil.which(name))), None)
     async with async_playwright() as playwright:
         try:
-            browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+            browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=120_000)
         except Error as error:
             if path is not None:
                 raise
@@ -82,8 +82,8 @@ def open_page(chromium: Browser) -> OpenPage:
         context = await chromium.new_context(
             **{"timezone_id": "UTC", "viewport": {"width": 1280, "height": 900}, **options}
         )
-        context.set_default_timeout(20_000)
-        expect.set_options(timeout=20_000)
+        context.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
         page = await context.new_page()
         visit = Visit(page, web)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))

@@ -12,13 +12,13 @@ import pytest
 from tests.support.commands import run_command
 from tournee_sandbox.mailbox import write_sample_mailbox
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ADMINISTRATOR = "admin@tournee.example"
 
 
 async def test_the_demo_accounts_for_every_mail_and_tells_the_administrator_of_the_planted_failure(home: Path) -> None:
-    done = await run_command("demo", "--once", home=home, seconds=150)
+    done = await run_command("demo", "--once", home=home, seconds=600)
     assert done.code == 0, done.stderr[-3000:]
     summary = done.read_json()
     expected = write_sample_mailbox(home / "expected")

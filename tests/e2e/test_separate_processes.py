@@ -15,7 +15,7 @@ from tests.support.external import ExternalServers
 from tests.support.progress import wait_for_notified
 from tests.support.sinks import open_mail_sink
 
-pytestmark = [pytest.mark.slow, pytest.mark.external, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.external, pytest.mark.timeout(900)]
 
 
 async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_worker(
@@ -33,7 +33,7 @@ async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_wor
         doomed = await stack.enter_async_context(serve_command("worker", home=home / "first", more=more))
         await stack.enter_async_context(serve_command("worker", home=home / "second", more=more))
         importing = asyncio.create_task(
-            run_command("import", str(corpus / "mail"), "--notify", "--json", home=home / "cli", more=more, seconds=200)
+            run_command("import", str(corpus / "mail"), "--notify", "--json", home=home / "cli", more=more, seconds=600)
         )
         await wait_for_notified(external_servers.database_url, 5)
         async with redis.asyncio.Redis.from_url(external_servers.redis_url) as client:

@@ -16,7 +16,7 @@ from tests.support.progress import wait_for_notified
 from tests.support.sinks import open_mail_sink
 from tournee.bootstrap.stack_file import StackFile, read_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def find_child(serving: Serving, word: str) -> psutil.Process:
@@ -44,7 +44,7 @@ async def test_import_of_the_corpus_outlasts_flush_kill_of_valkey_and_kill_of_a_
             assert stack is not None
             importing = asyncio.create_task(
                 run_command(
-                    "import", str(corpus / "mail"), "--notify", "--json", home=home / "h", more=more, seconds=200
+                    "import", str(corpus / "mail"), "--notify", "--json", home=home / "h", more=more, seconds=600
                 )
             )
             await wait_for_notified(stack.database_url, 5)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.interleavings.explorer import Act, Explorer, Race
 from tests.interleavings.ledger import Before, Ledger
-from tournee.db.pool import PoolSettings, open_pool
+from tests.support.pools import make_patient
+from tournee.db.pool import open_pool
 
 RunRace = Callable[..., Awaitable[None]]
 
@@ -16,7 +17,8 @@ RunRace = Callable[..., Awaitable[None]]
 @pytest.fixture
 async def ledger(database_url: str) -> AsyncIterator[Ledger]:
     """One that a race begins with; `make_…` empties it first."""
-    pool = await open_pool(PoolSettings(database_url, max_size=6))
+    # A session waits for its turn, and for locks, for as long as the machine takes over the others' steps.
+    pool = await open_pool(make_patient(database_url, max_size=6, lock_timeout_seconds=60.0))
     ledger = Ledger(pool)
     await ledger.open()
     yield ledger

@@ -17,7 +17,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from tournee.db.pool import Pool, PoolSettings, open_pool
+from tests.support.pools import make_patient
+from tournee.db.pool import Pool, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.client import (
@@ -47,13 +48,16 @@ OPERATOR = Operator("ann", "a test")
 QUICK = RetryPolicy(base=timedelta(milliseconds=20), factor=1.0, jitter=0.0)
 
 QUICK_ENGINE = EngineSettings(
-    lease_seconds=1.0,
+    # Longer than the machine ever stands still: nobody is taken for dead unless a test wants it.
+    lease_seconds=20.0,
     look_seconds=0.05,
     compare_seconds=0.1,
     project_seconds=0.1,
     leftovers_seconds=0.5,
     prune_seconds=0.5,
 )
+SHORT_LEASE = replace(QUICK_ENGINE, lease_seconds=1.0)
+"""For tests in which a lease runs out."""
 
 
 class Work(Payload, queue="work", kind="work"):
@@ -333,7 +337,7 @@ async def open_bench(
     through_bouncer: bool = False,
 ) -> Bench:
     """Wire one process; its queues are declared. `close_bench` closes it."""
-    pool = await open_pool(PoolSettings(database_url, max_size=12, through_bouncer=through_bouncer))
+    pool = await open_pool(make_patient(database_url, max_size=12, through_bouncer=through_bouncer))
     await pool.execute("CREATE TABLE IF NOT EXISTS effects (id bigserial PRIMARY KEY, text text NOT NULL)")
     broker = BullmqBroker(BrokerSettings(redis_url, lock_duration_ms=3_000, prune_grace_ms=0))
     handlers = Handlers()
@@ -351,7 +355,7 @@ async def close_bench(bench: Bench) -> None:
     await bench.pool.close()
 
 
-def without_maintenance(settings: EngineSettings = QUICK_ENGINE) -> EngineSettings:
+def without_maintenance(settings: EngineSettings = SHORT_LEASE) -> EngineSettings:
     return replace(settings, maintains=False)
 
 

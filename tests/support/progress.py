@@ -9,7 +9,7 @@ import asyncpg
 COUNT_SENT = "SELECT count(*) FROM news.deliveries WHERE state = 'sent'"
 
 
-async def wait_for_notified(database_url: str, number: int, seconds: float = 90.0) -> None:
+async def wait_for_notified(database_url: str, number: int, seconds: float = 300.0) -> None:
     """Wait until so many alerts were sent."""
     connection = await asyncpg.connect(database_url)
     try:

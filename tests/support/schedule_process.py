@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from tests.support.engine import QUICK_ENGINE, Work, close_bench, open_bench
+from tests.support.engine import SHORT_LEASE, Work, close_bench, open_bench
 from tournee.engine.client import Firing, Missed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ def make_tick(firing: Firing) -> Work:
 
 
 async def _fire_until_killed(database_url: str, redis_url: str) -> None:
-    bench = await open_bench(database_url, redis_url, replace(QUICK_ENGINE, schedule_seconds=0.05))
+    bench = await open_bench(database_url, redis_url, replace(SHORT_LEASE, schedule_seconds=0.05))
     bench.engine.registry.add_schedule("tick", EVERY_SECOND, "UTC", make_tick, missed=Missed.ALL)
     await bench.engine.start()
     sys.stdout.write("ready\n")

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from tests.support.pipeline import Pipeline, build_pipeline
+from tests.support.pools import make_patient
 from tests.support.web import RunningWeb, import_newsletters, serve_web
-from tournee.db.pool import PoolSettings, open_pool
+from tournee.db.pool import open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.pipeline.ports import AnalysisRequest, Rejected
@@ -21,7 +22,7 @@ DOOMED = "Doomed issue"
 @pytest.fixture
 async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
     """Its queues are declared; `start()` lets workers run. Newsletters whose subject is DOOMED can't be analysed."""
-    pool = await open_pool(PoolSettings(database_url, connect_timeout_seconds=1.0))
+    pool = await open_pool(make_patient(database_url, connect_timeout_seconds=1.0))
     broker = BullmqBroker(BrokerSettings(redis_url))
     built = build_pipeline(pool, broker)
     built.analyser.fault = _refuse_doomed

@@ -176,7 +176,7 @@ async def test_a_hanging_discord_delays_neither_mail_nor_the_thread(sandbox: San
     alerts = build_alerts(make_settings(sandbox, tmp_path), Watch("api"))
     with running(alerts):
         alerts.monitor.report(DATABASE)
-        await wait_until(lambda: len(sandbox.smtp.store.mails) == 2, 20)
+        await wait_until(lambda: len(sandbox.smtp.store.mails) == 2)
         assert alerts.snapshot().channels["discord"].requests == 1
 
 

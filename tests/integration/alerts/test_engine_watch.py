@@ -39,6 +39,7 @@ async def test_dead_jobs_of_one_cause_are_one_alert_and_one_mail_with_their_numb
     await bench.start()
     await bench.enqueue_work(20)
     await bench.wait_for_state("dead", 20)
+    await bench.stop()
     await told.step(5.0)
     assert told.discord.said == told.mail.said == ["job-dead opened"]
     message = told.discord.told[0]
@@ -58,6 +59,7 @@ async def test_a_dead_job_of_another_queue_alerts_nobody(bench: Bench) -> None:
     await bench.start()
     await bench.enqueue_work(1)
     await bench.wait_for_state("dead")
+    await bench.stop()
     await told.step(5.0)
     assert told.discord.said == []
 
@@ -74,6 +76,7 @@ async def test_a_death_that_has_its_own_notice_is_not_mailed_again(bench: Bench)
     await bench.start()
     await bench.enqueue_work(1)
     await bench.wait_for_state("dead")
+    await bench.stop()
     await told.step(5.0)
     assert told.discord.said == ["newsletter-invalid opened"]
     assert told.mail.said == []
@@ -97,6 +100,7 @@ async def test_an_outage_opens_the_breaker_and_its_calls_count_as_api_errors(ben
         return any(row.state == "open" for row in await bench.engine.read_providers())
 
     await bench.wait_until(is_open)
+    await bench.stop()
     watch.look(await bench.engine.read_providers(), 0)
     await told.step(5.0)
     assert sorted(told.discord.said) == ["api-errors opened", "breaker-open opened", "rate-limited-out opened"]

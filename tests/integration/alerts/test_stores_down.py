@@ -23,8 +23,8 @@ from tournee.alerts.probes import PostgresqlProbe, RedisProbe
 from tournee.alerts.service import Channels
 from tournee.kit.ports import find_free_port
 
-QUICK = DetectorSettings(interval_seconds=0.2, timeout_seconds=0.5, pause_seconds=0.1)
-SILENT = DetectorSettings(interval_seconds=0.2, timeout_seconds=0.5, pause_seconds=0.1, tells=False)
+QUICK = DetectorSettings(interval_seconds=0.2, timeout_seconds=1.0, pause_seconds=0.1)
+SILENT = DetectorSettings(interval_seconds=0.2, timeout_seconds=1.0, pause_seconds=0.1, tells=False)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def watching(
     alerts = Alerts(chosen, Channels(lambda: channel), make)
     alerts.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not detectors or not detectors[0].looks:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -67,10 +67,10 @@ async def test_a_stopped_server_is_told_of_and_then_that_it_is_back(
     with watching(condition, probe) as (_, channel, _detector):
         os.kill(pid, signal.SIGSTOP)
         try:
-            await wait_until(lambda: channel.said == [f"{store} opened"], 20)
+            await wait_until(lambda: channel.said == [f"{store} opened"])
         finally:
             os.kill(pid, signal.SIGCONT)
-        await wait_until(lambda: channel.said == [f"{store} opened", f"{store} ended"], 20)
+        await wait_until(lambda: channel.said == [f"{store} opened", f"{store} ended"])
     assert dict(channel.told[0].fields)["Error"] == "TimeoutError"
     assert channel.told[1].text.startswith("Lasted: ")
 
@@ -83,9 +83,9 @@ async def test_a_killed_server_is_told_of_and_then_that_it_is_back(
     server = servers.postgresql if store == conditions.DATABASE_DOWN else servers.valkey
     with watching(condition, probe) as (_, channel, _detector):
         await server.kill()
-        await wait_until(lambda: channel.said == [f"{store} opened"], 20)
+        await wait_until(lambda: channel.said == [f"{store} opened"])
         await server.start()
-        await wait_until(lambda: channel.said == [f"{store} opened", f"{store} ended"], 20)
+        await wait_until(lambda: channel.said == [f"{store} opened", f"{store} ended"])
 
 
 @pytest.mark.parametrize("store", [conditions.DATABASE_DOWN, conditions.REDIS_DOWN])
@@ -95,7 +95,7 @@ async def test_a_server_that_is_down_at_the_start_is_told_of(store: str) -> None
     if store == conditions.REDIS_DOWN:
         probe = RedisProbe(f"redis://127.0.0.1:{port}")
     with watching(store, probe) as (_, channel, _detector):
-        await wait_until(lambda: channel.said == [f"{store} opened"], 20)
+        await wait_until(lambda: channel.said == [f"{store} opened"])
 
 
 def test_it_is_told_while_the_programs_event_loop_is_blocked(servers: SessionServers, redis_url: str) -> None:
@@ -104,7 +104,7 @@ def test_it_is_told_while_the_programs_event_loop_is_blocked(servers: SessionSer
     async def block_the_loop(channel: KeepingChannel) -> None:
         os.kill(pid, signal.SIGSTOP)
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not channel.said and time.monotonic() < deadline:
                 time.sleep(0.01)  # noqa: ASYNC251 - that is the point
         finally:
@@ -125,10 +125,10 @@ async def test_errors_of_a_database_that_is_down_are_swallowed_and_counted(
             for _ in range(30):
                 # They come before the detector can know: each is held until it does.
                 alerts.monitor.record_response(500, {"method": "GET", "path": "/x"})
-            await wait_until(lambda: bool(channel.said), 20)
+            await wait_until(lambda: bool(channel.said))
         finally:
             os.kill(pid, signal.SIGCONT)
-        await wait_until(lambda: len(channel.said) == 2, 20)
+        await wait_until(lambda: len(channel.said) == 2)
     assert channel.said == ["database-down opened", "database-down ended"]
     assert dict(channel.told[1].fields)["Errors it explains"] == "30"
 
@@ -142,10 +142,10 @@ async def test_who_does_not_tell_of_a_store_still_knows_what_its_fall_explains(
         os.kill(pid, signal.SIGSTOP)
         try:
             alerts.monitor.record_response(500, {"method": "GET", "path": "/x"})
-            await wait_until(lambda: alerts.snapshot().monitor.suppressed.get("explained") == 1, 20)
+            await wait_until(lambda: alerts.snapshot().monitor.suppressed.get("explained") == 1)
         finally:
             os.kill(pid, signal.SIGCONT)
-        await wait_until(lambda: not detector.down, 20)
+        await wait_until(lambda: not detector.down)
         assert looks == 1, "it looks when an error makes it wonder"
     assert channel.said == []
 
@@ -157,7 +157,7 @@ async def test_an_error_that_the_database_does_not_explain_is_told_at_once(
     slow = DetectorSettings(interval_seconds=600)
     with watching(condition, probe, slow, hold_seconds=600.0) as (alerts, channel, _detector):
         alerts.monitor.record_response(500, {"method": "GET", "path": "/x"})
-        await wait_until(lambda: channel.said == ["error-500 opened"], 20)
+        await wait_until(lambda: channel.said == ["error-500 opened"])
 
 
 async def test_a_server_without_a_free_connection_is_not_down(servers: SessionServers, database_url: str) -> None:

@@ -18,7 +18,7 @@ from tournee.bootstrap.stack_file import read_stack
 from tournee_sandbox.faults import write_faults
 from tournee_sandbox.mailbox import write_sample_mailbox
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def count_rows(url: str, statement: str) -> int:

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from tournee.embedded import EmbeddedServers, Server, ServersConfig
 from tournee.kit.child import ChildProcess, Command
 
-GONE_SECONDS = 30.0
+GONE_SECONDS = 60.0
 FAST = ServersConfig(durable=False)
 
 

@@ -151,6 +151,6 @@ async def test_two_workers_share_a_queue(bench: Bench) -> None:
     await bench.add_worker(concurrency=2, queues=("work",))
     await bench.enqueue_work(8)
 
-    await bench.wait_for_state("running", 4, 4)
+    await bench.wait_for_state("running", 4)
     owners = await bench.pool.fetchval("SELECT count(DISTINCT worker_id) FROM engine.jobs WHERE state = 'running'")
     assert owners == 2

@@ -27,7 +27,7 @@ async def test_a_job_parked_for_weeks_keeps_its_latest_attempts_only(bench: Benc
         bench.engine.nudge()
         return await bench.is_at_rest()
 
-    await bench.wait_until(worked_off, 20)
+    await bench.wait_until(worked_off)
     row = await bench.show()
     assert (row.state, row.attempt, row.outages) == (JobState.COMPLETED, 1, 15)
     attempts = await bench.engine.list_attempts([row.id])

@@ -130,9 +130,9 @@ async def test_more_tenants_than_room_are_all_served_in_rounds(bench: Bench) -> 
 
 async def test_nothing_is_dispatched_before_its_time(bench: Bench) -> None:
     await bench.enqueue(Work(n=1), delay=timedelta(hours=1))
-    await bench.enqueue(Work(n=2), delay=timedelta(milliseconds=300))
     relay = make_relay(bench)
     assert await relay.fill() == 0
+    await bench.enqueue(Work(n=2), delay=timedelta(milliseconds=300))
 
     async def dispatched() -> bool:
         return await relay.fill() == 1

@@ -13,9 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from tests.integration.engine.conftest import OpenBench
 from tests.integration.engine.test_relay import make_relay
-from tests.support.engine import QUICK_ENGINE, Bench, Work, write_effect
+from tests.support.engine import QUICK_ENGINE, SHORT_LEASE, Bench, Work, write_effect
 from tournee.engine.client import Job, JobQuery, JobState, LedgerUnavailable, QueueName
 from tournee.engine.core.job import WorkerId, make_token
 from tournee.engine.maintenance.reconciler import Reconciler
@@ -23,6 +25,12 @@ from tournee.engine.maintenance.rescuer import Rescuer
 
 WORK = QueueName("work")
 ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+async def bench(open_benches: OpenBench) -> Bench:
+    """One in which leases run out soon."""
+    return await open_benches(settings=SHORT_LEASE)
 
 
 @asynccontextmanager
@@ -91,9 +99,9 @@ async def test_a_worker_that_stood_still_for_less_than_the_lease_keeps_its_jobs(
     async with worker_process(bench) as process:
         await bench.wait_for_state("running")
         process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(QUICK_ENGINE.lease_seconds / 2)
+        await asyncio.sleep(SHORT_LEASE.lease_seconds / 2)
         process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(QUICK_ENGINE.lease_seconds)
+        await asyncio.sleep(SHORT_LEASE.lease_seconds)
         row = await bench.show()
         assert (row.state, row.lease) == (JobState.RUNNING, 1)
 
@@ -129,7 +137,7 @@ async def test_a_worker_that_stood_still_past_the_lease_writes_nothing_and_goes_
 
 
 async def test_a_process_that_comes_to_lead_rescues_at_once_by_what_it_saw_before(bench: Bench) -> None:
-    watcher = Rescuer(bench.engine.store, QUICK_ENGINE.lease_seconds, lambda _kind: None)
+    watcher = Rescuer(bench.engine.store, SHORT_LEASE.lease_seconds, lambda _kind: None)
     await bench.enqueue(Work(n=0, note="hang"))
     async with worker_process(bench) as process:
         await bench.wait_for_state("running")
@@ -138,7 +146,7 @@ async def test_a_process_that_comes_to_lead_rescues_at_once_by_what_it_saw_befor
     for _ in range(5):
         rescued = await watcher.rescue(leads=False)
         assert (list(rescued.returned), (await bench.show()).state) == ([], JobState.RUNNING)
-        await asyncio.sleep(QUICK_ENGINE.lease_seconds / 4)
+        await asyncio.sleep(SHORT_LEASE.lease_seconds / 4)
 
     assert len((await watcher.rescue(leads=True)).returned) == 1
 
@@ -170,7 +178,7 @@ async def test_rescued_jobs_stand_before_what_waits(bench: Bench) -> None:
     await bench.enqueue_work(5, first=1)
     await make_relay(bench).fill()
     await bench.pool.execute("UPDATE engine.workers SET reported_dead = true")
-    await Rescuer(bench.engine.store, QUICK_ENGINE.lease_seconds, lambda _kind: None).rescue()
+    await Rescuer(bench.engine.store, SHORT_LEASE.lease_seconds, lambda _kind: None).rescue()
     await make_relay(bench).fill()
 
     [first] = await bench.broker.exchange(WORK, [], 1, make_token(WorkerId(uuid4())))
@@ -304,9 +312,9 @@ async def test_a_ledger_away_for_longer_than_the_lease_costs_nobody_a_rescue(ben
 
     session = bench.engine.store.session
     pool, session.pool = session.pool, Away()  # type: ignore[assignment]
-    await asyncio.sleep(1.5 * QUICK_ENGINE.lease_seconds)
+    await asyncio.sleep(1.5 * SHORT_LEASE.lease_seconds)
     session.pool = pool
-    await asyncio.sleep(0.7 * QUICK_ENGINE.lease_seconds)
+    await asyncio.sleep(0.7 * SHORT_LEASE.lease_seconds)
 
     assert [row.id for row in await bench.engine.read_workers()] == [worker.id]
     bench.handlers.gate.set()
@@ -334,7 +342,7 @@ async def test_handlers_that_hold_all_their_connections_do_not_stop_the_heartbea
         return inside >= 9
 
     await bench.wait_until(crowded)
-    await asyncio.sleep(1.5 * QUICK_ENGINE.lease_seconds)
+    await asyncio.sleep(1.5 * SHORT_LEASE.lease_seconds)
     [row] = await bench.engine.read_workers()
     assert row.id == worker.id
     release.set()

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.otlp import Receiver, open_receiver
 from tests.support.pipeline import Pipeline, build_pipeline
+from tests.support.pools import make_patient
 from tournee.bootstrap.telemetry import Telemetry, open_telemetry
-from tournee.db.pool import PoolSettings, open_pool
+from tournee.db.pool import open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.settings import Settings
@@ -55,7 +56,7 @@ def is_known(_kind: str) -> bool:
 @pytest.fixture
 async def pipeline(database_url: str, redis_url: str, telemetry: Telemetry) -> AsyncIterator[Pipeline]:
     """Measured; its queues are declared, `start()` lets workers run."""
-    pool = await open_pool(PoolSettings(database_url, connect_timeout_seconds=1.0))
+    pool = await open_pool(make_patient(database_url, connect_timeout_seconds=1.0))
     broker = BullmqBroker(BrokerSettings(redis_url))
     built = build_pipeline(pool, broker, telemetry.observe_engine(is_known), telemetry.wrap_ports)
     telemetry.watch(pool, built.engine)

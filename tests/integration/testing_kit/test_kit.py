@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.engine import (
     OPERATOR,
-    QUICK_ENGINE,
+    SHORT_LEASE,
     Bulk,
     Free,
     Handlers,
@@ -317,11 +317,11 @@ async def test_urgent_jobs_beyond_the_reserve_keep_their_order(engine: Engine, h
 
 async def test_a_long_drain_is_not_taken_for_dead_by_an_engine_that_runs_beside(pool: Pool, handlers: Handlers) -> None:
     # The other one rescues for all queues, and serves none.
-    beside = build_engine(pool, Registry(), QUICK_ENGINE)
-    engine = build_engine(pool, build_registry(handlers), QUICK_ENGINE)
+    beside = build_engine(pool, Registry(), SHORT_LEASE)
+    engine = build_engine(pool, build_registry(handlers), SHORT_LEASE)
 
     async def outlast_the_lease(job: Job[Work]) -> None:
-        await asyncio.sleep(1.5 * QUICK_ENGINE.lease_seconds)
+        await asyncio.sleep(1.5 * SHORT_LEASE.lease_seconds)
         await write_effect(job)
 
     handlers.script = outlast_the_lease

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support.pipeline import Pipeline
+from tests.support.waiting import wait_until
 from tests.support.web import RunningWeb, import_newsletters, read_events, serve_web
 from tournee.engine.client import Engine, QueueOverview
 from tournee.web.console.overview import PARTS
@@ -31,6 +32,14 @@ class CountingEngine:
     async def read_status(self) -> Sequence[QueueOverview]:
         self.reads += 1
         return await self._engine.read_status()
+
+    async def wait_unread(self) -> None:
+        """Return when nobody has read it for three intervals: one look may still be under way."""
+        async with asyncio.timeout(60):
+            self.reads = 1
+            while self.reads:
+                self.reads = 0
+                await asyncio.sleep(0.6)
 
 
 @asynccontextmanager
@@ -100,15 +109,9 @@ async def test_many_watchers_cost_no_more_than_one_and_none_cost_nothing(pipelin
             await asyncio.sleep(1.0)
             looks = (time.monotonic() - started) / 0.2
             assert engine.reads <= looks + 1
-            async with asyncio.timeout(60):
-                while not engine.reads:  # noqa: ASYNC110 - the engine tells nobody that it was read
-                    await asyncio.sleep(0.01)
+            await wait_until(lambda: engine.reads > 0)
         await wait_for_watchers(web, 0)
-        async with asyncio.timeout(60):
-            # One look may still be under way.
-            while engine.reads:
-                engine.reads = 0
-                await asyncio.sleep(0.6)
+        await engine.wait_unread()
 
 
 async def test_a_browser_that_goes_leaves_nothing_behind(web: RunningWeb, browser: httpx.AsyncClient) -> None:
