@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.mails import make_mail
-from tournee.pipeline.core.detection.classification import RULES
+from tournee.pipeline.core.detection.classification import RULES, look_for
 from tournee.pipeline.core.detection.evidence import Side
 from tournee.pipeline.core.detection.weights import WEIGHTS
-from tournee.pipeline.core.mail.reading import read_mail
+from tournee.pipeline.core.mail.reading import examine_mail, read_mail
 from tournee.pipeline.ports import MessageClass
 
 ISSUES = {
@@ -110,3 +110,16 @@ def test_every_rule_has_a_weight_on_its_own_side() -> None:
     wrong = [rule.name for rule in RULES if WEIGHTS[rule.name] * rule.side < 0 or rule.prior * rule.side <= 0]
     assert wrong == []
     assert {rule.side for rule in RULES} == {Side.FOR, Side.AGAINST}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("We don't know, and London won't tell.", False),
+        ("Vos dons nous font vivre.", True),
+        ("Please support our work.", True),
+    ],
+)
+def test_do_not_is_no_appeal_for_donations(text: str, expected: bool) -> None:
+    found = look_for(examine_mail(make_mail(text)))
+    assert ("appeal-to-readers" in found) is expected

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from tournee.pipeline.core.mail import charset as charsets
+
 # Names met in mail that the codec registry does not know, and names that everybody uses for a larger set.
 _ALIASES: Final = {
     "x-mac-cyrillic": "mac_cyrillic",
@@ -52,6 +54,8 @@ _JOINER_ALONE: Final = re.compile(
     "(?<![\u2190-\u2bff\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
 )
 _REPLACED_SHARE: Final = 0.3
+_LATIN: Final = frozenset({"cp1252", "cp1254", "iso8859-15", "cp1250", "iso8859-2"})
+_ASCII_LIKE: Final = _LATIN | {None, "utf-8"}
 
 
 def find_codec(charset: str) -> str | None:
@@ -66,12 +70,18 @@ def find_codec(charset: str) -> str | None:
     return None if not is_text or info.name in _REFUSED else info.name
 
 
+def is_informative(charset: str | None) -> bool:
+    """Whether a declared charset says more than that nobody knew it."""
+    return (charset or "").strip().strip("\"'").lower() not in _UNINFORMATIVE
+
+
 def decode_bytes(data: bytes, charset: str | None, note: Callable[[str], None]) -> str:
     """Decode whatever `charset` says, notes what had to be guessed. Never raises, loses no decodable byte."""
     declared = (charset or "").strip().lower()
-    codec = None if declared in _UNINFORMATIVE else find_codec(declared)
-    if codec is None and declared not in _UNINFORMATIVE:
+    codec = find_codec(declared) if is_informative(declared) else None
+    if codec is None and is_informative(declared):
         note(f"unknown charset {declared[:40]}")
+    codec = _mend_codec(data, codec, declared, note)
     for candidate in (codec, "utf-8"):
         if candidate is None:
             continue
@@ -85,6 +95,25 @@ def decode_bytes(data: bytes, charset: str | None, note: Callable[[str], None]) 
     return clean_text(_decode_damaged(data, codec, note))
 
 
+def _mend_codec(data: bytes, codec: str | None, declared: str, note: Callable[[str], None]) -> str | None:
+    """The codec to try first: that of a byte order mark or of escape sequences, and not a Latin one that fits all
+    bytes, and so proves nothing, where the bytes are UTF-8 or another script's.
+    """
+    if marked := charsets.find_mark(data):
+        return marked
+    if codec in _ASCII_LIKE and (escaped := charsets.find_escapes(data)):
+        return escaped
+    if codec not in _LATIN or data.isascii():
+        return codec
+    likelier = "utf-8" if charsets.is_surely_utf8(data) else None
+    if likelier is None and charsets.is_surely_foreign(data):
+        likelier = charsets.guess_codec(data)
+    if likelier is None or likelier == charsets.WESTERN:
+        return codec
+    note(f"charset {declared[:40]} does not fit, read as {likelier}")
+    return likelier
+
+
 def _decode_damaged(data: bytes, codec: str | None, note: Callable[[str], None]) -> str:
     beyond_ascii = len(data) - len(data.translate(None, bytes(range(128, 256))))
     for candidate in dict.fromkeys((codec or "utf-8", "utf-8")):
@@ -95,8 +124,9 @@ def _decode_damaged(data: bytes, codec: str | None, note: Callable[[str], None])
         if text.count("\ufffd") <= _REPLACED_SHARE * beyond_ascii:
             note(f"bytes that are no {candidate} replaced")
             return text
-    note("charset guessed: windows-1252")
-    return data.decode("cp1252", "replace")
+    guessed = charsets.guess_codec(data)
+    note(f"charset guessed: {'windows-1252' if guessed == charsets.WESTERN else guessed}")
+    return data.decode(guessed, "replace")
 
 
 def clean_text(text: str) -> str:

@@ -18,12 +18,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from tournee.pipeline.core.mail.characters import clean_text, decode_bytes, find_codec, strip_invisible
+from tournee.pipeline.core.mail.characters import (
+    clean_text,
+    decode_bytes,
+    find_codec,
+    is_informative,
+    strip_invisible,
+)
+from tournee.pipeline.core.mail.charset import guess_codec, is_utf8
 from tournee.pipeline.core.mail.limits import FIELD_CHARACTERS, HEADER_FIELDS, STRUCTURED_FIELD_CHARACTERS
 
 _FOLD: Final = re.compile(r"[\r\n]+[ \t]*")
 _BLANKS: Final = re.compile(r"\s+")
 _ENCODED_WORD: Final = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]{0,8000})\?=")
+_CHARSET: Final = re.compile(r"charset\s{0,9}=\s{0,9}\"?'?([A-Za-z0-9_:.+-]{1,60})", re.I)
 _BETWEEN_WORDS: Final = re.compile(r"\?=[ \t]+=\?")
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),:;@\[\]]{1,200}@[^\s<>\"'(),:;@]{1,250}")
 _COMMENT: Final = re.compile(r"\(([^()]{1,200})\)")
@@ -52,6 +60,8 @@ class Fields:
 def read_fields(items: Iterable[tuple[str, Any]], note: Callable[[str], None]) -> Fields:
     """Decode the raw fields of a message. At most a thousand are kept, each cut at 16 Ki characters."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
+    items = list(items)
+    charset = _find_header_charset(items)
     total, cut = 0, 0
     for name, value in items:
         total += 1
@@ -59,17 +69,41 @@ def read_fields(items: Iterable[tuple[str, Any]], note: Callable[[str], None]) -
             continue
         raw = str(value)
         cut += len(raw) > FIELD_CHARACTERS
-        by_name[clean_text(str(name)).lower()].append(decode_field(raw[:FIELD_CHARACTERS], note))
+        by_name[clean_text(str(name)).lower()].append(decode_field(raw[:FIELD_CHARACTERS], note, charset))
     if cut or total > HEADER_FIELDS:
         note(f"headers cut: {total} fields, {cut} too long")
     return Fields({name: tuple(values) for name, values in by_name.items()}, total)
 
 
-def decode_field(raw: str, note: Callable[[str], None]) -> str:
-    """One field as a single line of text: unfolded, encoded words and 8-bit bytes decoded."""
+def _find_header_charset(items: Iterable[tuple[str, Any]]) -> str | None:
+    """The codec of 8-bit fields: the body's where all of them fit it, else what they look like together, because one
+    name or subject alone is too short to tell.
+    """
+    fields = [(str(name).lower(), str(value)[:FIELD_CHARACTERS]) for name, value in items]
+    eight_bit = b"\n".join(_to_bytes(value) for _, value in fields[:HEADER_FIELDS] if not value.isascii())
+    if not eight_bit:
+        return None
+    declared = next(
+        (found[1] for name, value in fields if name == "content-type" and (found := _CHARSET.search(value))), ""
+    )
+    codec = find_codec(declared) if is_informative(declared) else None
+    try:
+        eight_bit.decode(codec or "utf-8")
+    except (UnicodeError, ValueError, LookupError):
+        return guess_codec(eight_bit)
+    return codec
+
+
+def _to_bytes(raw: str) -> bytes:
+    return raw.encode("utf-8", "surrogateescape")
+
+
+def decode_field(raw: str, note: Callable[[str], None], charset: str | None = None) -> str:
+    """One field as a single line: unfolded, encoded words decoded, 8-bit bytes in UTF-8 if valid, else `charset`."""
     text = raw
     if not text.isascii():
-        text = decode_bytes(text.encode("utf-8", "surrogateescape"), None, _ignore)
+        data = _to_bytes(text)
+        text = decode_bytes(data, None if is_utf8(data) else charset, _ignore)
         note("8-bit bytes in header")
     text = _FOLD.sub(" ", text).replace("\r", " ").replace("\n", " ")
     if "=?" in text:

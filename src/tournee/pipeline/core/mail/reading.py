@@ -29,6 +29,9 @@ from tournee.pipeline.ports import Link, MessageClass, ReadMail
 __all__ = ["examine_mail", "is_mail", "read_mail", "split_mbox"]
 
 _BLANKS: Final = re.compile(r"\s+")
+_ADDRESSES: Final = re.compile(r"https?://\S{1,2000}")
+_FEW_WORDS: Final = 25
+_RICHER_TIMES: Final = 4
 _NOTES: Final = 20
 _HEADING_TAGS: Final = ("h1", "h2", "h3", "h4")
 _KEPT_FIELD_VALUES: Final = 20
@@ -147,7 +150,7 @@ def _read_body(segments: Iterable[Segment], notes: _Notes) -> _Body:
     characters = 0
     for segment in segments:
         piece: Page | str = read_page(segment.content) if segment.is_html else read_plain(segment.content)
-        if isinstance(piece, Page) and not piece.text.strip() and segment.alternative.strip():
+        if isinstance(piece, Page) and _says_less(piece.text, segment.alternative):
             notes.add("page without text, plain text read")
             body.links.extend(piece.links)
             piece = read_plain(segment.alternative)
@@ -166,6 +169,14 @@ def _read_body(segments: Iterable[Segment], notes: _Notes) -> _Body:
         body.links = find_links(body.text)
     body.links = _keep_outside_links(body.links)
     return body
+
+
+def _says_less(page_text: str, plain: str) -> bool:
+    """Whether a page only says that it is one, or where to find it, while the plain text beside it tells the issue."""
+    words = len(page_text.split())
+    if words > _FEW_WORDS:
+        return False
+    return bool(plain.strip()) and (words == 0 or len(_ADDRESSES.sub(" ", plain).split()) >= _RICHER_TIMES * _FEW_WORDS)
 
 
 def _keep_outside_links(links: Iterable[Link]) -> list[Link]:

@@ -6,24 +6,23 @@ that neither raise nor slow down on hostile ones. Bodies of attachments are neve
 
 from __future__ import annotations
 
-import base64
-import binascii
 import email.message
 import email.parser
 import email.policy
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tournee.pipeline.core.mail.characters import decode_bytes
+from tournee.pipeline.core.mail.characters import decode_bytes, is_informative
 from tournee.pipeline.core.mail.fields import decode_field
 from tournee.pipeline.core.mail.header_block import find_header_block
-from tournee.pipeline.core.mail.limits import ATTACHMENTS, BODY_BYTES, DEPTH, PARTS
+from tournee.pipeline.core.mail.limits import ATTACHMENTS, DEPTH, PARTS
+from tournee.pipeline.core.mail.plain_part import is_page, take_out_files, unflow
+from tournee.pipeline.core.mail.transfer import read_payload
 
-_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 _META_CHARSET: Final = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{1,40})", re.I)
-_HTML_START: Final = re.compile(r"(?:<!doctype html|<html|<head|<body|<table|<div)", re.I)
 _BOUNDARY_LINES: Final = 20 * PARTS
 """More lines that begin with two dashes would keep the standard library's parser busy for many seconds."""
 _TEXT_TYPES: Final = frozenset({"text/plain", "text/html", "text/enriched", "text/x-amp-html", "text/markdown"})
@@ -74,7 +73,12 @@ def parse_message(raw: bytes, note: Callable[[str], None]) -> email.message.Mess
 def read_structure(message: email.message.Message, note: Callable[[str], None]) -> Structure:
     """Sort the parts into body and attachments. Raises TooManyParts."""
     structure = Structure()
-    structure.segments = _Walk(structure, note).collect(message, 0)
+    walk = _Walk(structure, note)
+    structure.segments = walk.collect(message, 0)
+    is_blank = not any(segment.content.strip() for segment in structure.segments)
+    if is_blank and walk.enclosed and structure.part_types[0] != "multipart/report":
+        note("enclosed message read")
+        structure.segments = [segment for child in tuple(walk.enclosed) for segment in walk.collect(child, 1)]
     return structure
 
 
@@ -85,6 +89,8 @@ class _Walk:
         self._structure = structure
         self._note = note
         self._parts_seen = 0
+        self.enclosed: list[email.message.Message] = []
+        """Messages attached to this one: its content, should it have none of its own."""
 
     def collect(self, part: email.message.Message, depth: int) -> list[Segment]:
         self._parts_seen += 1
@@ -116,6 +122,7 @@ class _Walk:
         """Messages within a digest are its content; a message enclosed elsewhere is an attachment."""
         if "multipart/digest" in self._structure.part_types:
             return [segment for child in children for segment in self.collect(child, depth + 1)]
+        self.enclosed += children[: ATTACHMENTS - len(self.enclosed)]
         for child in children:
             self._attach(child, "message/rfc822")
         return []
@@ -123,6 +130,9 @@ class _Walk:
     def _choose(self, children: list[email.message.Message], depth: int) -> list[Segment]:
         """Of alternatives the page, with the plain text kept at hand; without a page the last that has text."""
         offers = [self.collect(child, depth + 1) for child in children]
+        # A page of AMP is shown by few mail programs, and only as long as its sender keeps it alive.
+        read = [offer for offer, child in zip(offers, children, strict=True) if not _is_amp(child)]
+        offers = read if any(segment.content.strip() for offer in read for segment in offer) else offers
         plain = "\n".join(segment.content for offer in offers for segment in offer if not segment.is_html)
         for offer in reversed(offers):
             if any(segment.is_html and segment.content.strip() for segment in offer):
@@ -131,28 +141,45 @@ class _Walk:
 
     def _read_text(self, part: email.message.Message, content_type: str) -> list[Segment]:
         data = read_payload(part, self._note)
-        charset = _read_charset(part)
-        if content_type == "text/html" and charset is None:
+        charset = _read_parameter(part, "charset")
+        if content_type == "text/html" and not is_informative(charset):
             declared = _META_CHARSET.search(data[:4096])
             charset = declared[1].decode("ascii") if declared else None
         content = decode_bytes(data, charset, self._note)
-        is_html = content_type == "text/html" or (
-            _HTML_START.match(content[:2000].lstrip()) is not None and "</" in content
-        )
-        return [Segment(is_html, content)]
+        if is_page(content, content_type):
+            return [Segment(True, content)]
+        if content_type == "text/html":
+            return [Segment(False, html.unescape(content))]
+        return [Segment(False, self._read_lines(part, content))]
+
+    def _read_lines(self, part: email.message.Message, content: str) -> str:
+        """Plain text as it was written: files inside it taken out, flowed paragraphs on one line each."""
+        content, names = take_out_files(content)
+        for name in names:
+            self._note("file inside text taken out")
+            self._list(decode_field(name[:300], _ignore))
+        if (_read_parameter(part, "format") or "").lower() == "flowed":
+            return unflow(content, (_read_parameter(part, "delsp") or "").lower() == "yes")
+        return content
 
     def _is_attached(self, part: email.message.Message) -> bool:
         disposition = str(part.get("content-disposition", ""))[:200].strip().lower()
         return disposition.startswith("attachment")
 
     def _attach(self, part: email.message.Message, content_type: str) -> None:
-        if len(self._structure.attachments) >= ATTACHMENTS:
-            return
         try:
             name = part.get_filename() or ""
         except Exception:  # A parameter in a broken encoding; the attachment is listed by its type.
             name = ""
-        self._structure.attachments.append(decode_field(str(name)[:300], _ignore) or content_type)
+        self._list(decode_field(str(name)[:300], _ignore) or content_type)
+
+    def _list(self, name: str) -> None:
+        if len(self._structure.attachments) < ATTACHMENTS:
+            self._structure.attachments.append(name)
+
+
+def _is_amp(part: email.message.Message) -> bool:
+    return read_content_type(part) == "text/x-amp-html"
 
 
 def read_content_type(part: email.message.Message) -> str:
@@ -163,49 +190,15 @@ def read_content_type(part: email.message.Message) -> str:
         return "text/plain"
 
 
-def read_payload(part: email.message.Message, note: Callable[[str], None]) -> bytes:
-    """The bytes of a text part, its transfer encoding undone as far as it is intact. Cut at 4 MiB."""
-    encoding = str(part.get("content-transfer-encoding", ""))[:100].strip().lower()
-    # Without its encoding the part answers the bytes as they came: its own decoding gives up on damaged ones.
-    del part["content-transfer-encoding"]
-    data = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
-        return b""
-    if len(data) > 4 * BODY_BYTES:
-        data = data[: 4 * BODY_BYTES]
-    if encoding.startswith("base64"):
-        data = _decode_base64(data, note)
-    elif encoding.startswith("quoted"):
-        data = binascii.a2b_qp(data)
-    elif encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
-        note("uuencoded text left as it is")
-    elif encoding not in ("", "7bit", "8bit", "binary"):
-        note(f"odd transfer encoding {decode_field(encoding[:40], _ignore)}")
-    if len(data) > BODY_BYTES:
-        note("body cut at 4 MiB")
-        data = data[:BODY_BYTES]
-    return data
-
-
-def _decode_base64(data: bytes, note: Callable[[str], None]) -> bytes:
+def _read_parameter(part: email.message.Message, name: str) -> str | None:
+    """A parameter of the content type; None where it is missing or can't be read."""
     try:
-        return base64.b64decode(data)
-    except (binascii.Error, ValueError):
-        pass
-    note("damaged base64")
-    letters = _NOT_BASE64.sub(b"", data)
-    letters = letters[: len(letters) - 1] if len(letters) % 4 == 1 else letters
-    return base64.b64decode(letters + b"=" * (-len(letters) % 4))
-
-
-def _read_charset(part: email.message.Message) -> str | None:
-    try:
-        charset = part.get_param("charset")
+        value = part.get_param(name)
     except Exception:
         return None
-    if isinstance(charset, tuple):
-        charset = charset[2]
-    return str(charset)[:60] if charset else None
+    if isinstance(value, tuple):
+        value = value[2]
+    return str(value)[:60].strip() if value else None
 
 
 def _ignore(_: str) -> None:
