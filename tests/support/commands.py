@@ -53,7 +53,7 @@ class Serving:
         """What it has printed on stderr."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    async def wait_announced(self, seconds: float = 60.0) -> None:
+    async def wait_announced(self, seconds: float = 240.0) -> None:
         """Wait for the line of addresses that `--json` prints when all listens."""
         assert self._process.stdout is not None
         line = await asyncio.wait_for(self._process.stdout.readline(), seconds)
