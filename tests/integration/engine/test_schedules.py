@@ -146,9 +146,10 @@ async def test_two_leaders_that_fire_at_once_make_one_job(open_benches: OpenBenc
 async def test_an_instant_that_is_fired_again_finds_its_job_there(bench: Bench) -> None:
     schedule = declare(bench, SELDOM)
     await bench.engine.declare()
-    for _ in range(2):
-        at = await set_next_to_latest(bench, schedule)
-        await bench.engine.store.fire_schedule(schedule)
+    at = await set_next_to_latest(bench, schedule)
+    await bench.engine.store.fire_schedule(schedule)
+    await bench.pool.execute("UPDATE engine.schedules SET next_at = $1", at)
+    await bench.engine.store.fire_schedule(schedule)
 
     assert await list_keys(bench) == [f"tick@{at:%Y-%m-%dT%H:%M:%SZ}"]
 
