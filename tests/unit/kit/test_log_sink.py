@@ -21,6 +21,7 @@ class Place:
         self.open = threading.Event()
         self.open.set()
         self.entered = threading.Event()
+        self.refused = threading.Event()
         self.broken = False
         self.events: list[str] = []
         self.drops: list[int] = []
@@ -29,6 +30,7 @@ class Place:
         self.entered.set()
         assert self.open.wait(30)
         if self.broken:
+            self.refused.set()
             raise OSError(28, "No space left on device")
         for entry in entries:
             event = entry.render()
@@ -68,7 +70,7 @@ def test_what_can_not_be_written_is_held_and_written_later_in_its_order() -> Non
     for number in range(30):
         sink.offer(build_entry(str(number)))
         if number == 0:
-            assert place.entered.wait(30)
+            assert place.refused.wait(30)
     place.broken = False
     assert sink.flush(30)
     assert place.events == [str(number) for number in range(len(place.events))]
