@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -29,6 +28,12 @@ from tournee.engine.core.job import DispatchId, QueueName
 from tournee.engine.ports import BrokerUnavailable, Fetched
 
 OTHER = QueueName("indexNews")
+
+
+def set_patience(broker: BullmqBroker, seconds: float) -> None:
+    """How long it waits for an answer from now on: what a test prepares may take its time."""
+    for channel in (broker._pipelines, broker._renewals, broker._find_lane(QUEUE).blocking):
+        channel._timeout_seconds = seconds
 
 
 def ids(fetched: list[Fetched]) -> list[str]:
@@ -115,12 +120,12 @@ async def test_jobs_held_over_a_flush_are_finished_without_an_error_and_leave_no
 
 async def test_a_wait_ends_when_a_job_is_added_and_when_its_time_is_up(broker: BullmqBroker, server: Client) -> None:
     assert await broker.wait_for_jobs(QUEUE, 0.05) is False
-    waiting = asyncio.create_task(broker.wait_for_jobs(QUEUE, 10))
+    waiting = asyncio.create_task(broker.wait_for_jobs(QUEUE, 600))
     await wait_until(lambda: _is_blocked(server))
 
     await broker.add(QUEUE, [make_job(1)])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         assert await waiting is True
     assert await broker.wait_for_jobs(QUEUE, 0) is False
 
@@ -178,27 +183,27 @@ async def test_a_killed_server_is_told_at_once_and_its_return_needs_no_new_broke
     broker = make_broker()
     await broker.add(QUEUE, [make_job(1)])
     await broker.exchange(QUEUE, [], 1, TOKEN)
-    waiting = asyncio.create_task(broker.wait_for_jobs(OTHER, 60))
+    waiting = asyncio.create_task(broker.wait_for_jobs(OTHER, 600))
     renewing = await broker.extend_locks(QUEUE, {dispatch_id(1): TOKEN}, 30_000)
     assert renewing == set()
     await asyncio.sleep(0.05)
 
     await servers.valkey.kill()
-    started = time.monotonic()
 
+    # Some of them would wait for ten minutes, were they not told.
     with pytest.raises(BrokerUnavailable):
         await waiting
     for call in (
         broker.add(QUEUE, [make_job(2)]),
         broker.exchange(QUEUE, [], 1, TOKEN),
         broker.extend_locks(QUEUE, {dispatch_id(1): TOKEN}, 30_000),
-        broker.wait_for_jobs(QUEUE, 60),
+        broker.wait_for_jobs(QUEUE, 600),
         broker.read_depth(QUEUE),
         broker.check(),
     ):
         with pytest.raises(BrokerUnavailable):
-            await call
-    assert time.monotonic() - started < 1.0
+            async with asyncio.timeout(60):
+                await call
 
     await servers.valkey.start()
     back = make_broker(url=servers.valkey.url)
@@ -209,7 +214,7 @@ async def test_a_killed_server_is_told_at_once_and_its_return_needs_no_new_broke
 
 async def test_connections_that_died_while_idle_are_replaced_unseen(broker: BullmqBroker, server: Client) -> None:
     await broker.add(QUEUE, [make_job(1)])
-    await broker.extend_locks(QUEUE, {dispatch_id(1): TOKEN}, 1_000)
+    await broker.extend_locks(QUEUE, {dispatch_id(1): TOKEN}, 60_000)
     await broker.wait_for_jobs(QUEUE, 0.01)
 
     await server.client_kill_filter(_type="normal", skipme=True)
@@ -223,9 +228,10 @@ async def test_connections_that_died_while_idle_are_replaced_unseen(broker: Bull
 async def test_a_server_that_stalls_is_told_when_the_deadline_passes(
     make_broker: MakeBroker, frozen_valkey: SessionServers
 ) -> None:
-    broker = make_broker(command_timeout_seconds=0.2)
+    broker = make_broker()
     await broker.add(QUEUE, [make_job(1)])
     await broker.wait_for_jobs(QUEUE, 0.01)
+    set_patience(broker, 0.2)
     assert frozen_valkey.valkey.pid is not None
     os.kill(frozen_valkey.valkey.pid, signal.SIGSTOP)
 
@@ -235,18 +241,18 @@ async def test_a_server_that_stalls_is_told_when_the_deadline_passes(
         broker.wait_for_jobs(QUEUE, 0.1),
         broker.extend_locks(QUEUE, {dispatch_id(1): TOKEN}, 1_000),
     ):
-        started = time.monotonic()
         with pytest.raises(BrokerUnavailable, match="did not answer in time"):
-            await call
-        assert time.monotonic() - started < 1.0
+            async with asyncio.timeout(60):
+                await call
 
 
 async def test_a_lost_answer_to_fetches_fetches_nothing_twice(
     make_broker: MakeBroker, frozen_valkey: SessionServers, server: Client
 ) -> None:
-    broker = make_broker(command_timeout_seconds=0.3)
+    broker = make_broker()
     await broker.add(QUEUE, [make_job(number) for number in range(1, 21)])
     await broker.exchange(QUEUE, [], 1, TOKEN)
+    set_patience(broker, 0.3)
     pid = frozen_valkey.valkey.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -254,6 +260,7 @@ async def test_a_lost_answer_to_fetches_fetches_nothing_twice(
     with pytest.raises(BrokerUnavailable):
         await broker.exchange(QUEUE, [], 4, TOKEN)
     os.kill(pid, signal.SIGCONT)
+    set_patience(broker, 60.0)
 
     rest = await broker.exchange(QUEUE, [], 20, TOKEN)
     active = await server.lrange(f"{BASE}active", 0, -1)
