@@ -42,6 +42,7 @@ test: python ## set up and run the whole suite on each interpreter present
 
 chaos: python ## the fault matrix on real processes and servers; MINUTES=10 SEED=7
 	@$(PYTHON) requirements/install.py dev
+	@$(PYTHON) .ci/board.py
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --report .setup/chaos-report.json
 
 bench: python ## the benchmarks, each with its goal and its machine; BENCHES="engine recovery" chooses

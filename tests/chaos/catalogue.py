@@ -20,7 +20,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of fault. `alone`: no other fault runs beside it, because what it must not cause is checked."""
+    """One kind of fault. `alone`: no other fault runs beside it; it needs peace, or may not cause what is checked."""
 
     name: str
     lane: Lane
@@ -69,7 +69,6 @@ _NETWORK = {
 }
 
 _STORE = {
-    "flush-idle": "FLUSHALL while idle",
     "flush-in-add": "FLUSHALL during a bulk add",
     "flush-in-handler": "FLUSHALL while a handler runs",
     "flush-in-reconcile": "FLUSHALL during a comparison, or between a new epoch's SET and its commit",
@@ -90,6 +89,7 @@ KINDS: tuple[Kind, ...] = (
     *_in_lane(Lane.PROCESS, _PROCESS),
     *_in_lane(Lane.NETWORK, _NETWORK),
     *_in_lane(Lane.STORE, _STORE),
+    Kind("flush-idle", Lane.STORE, "FLUSHALL while idle", alone=True),
     Kind("postgresql-away", Lane.STORE, "PostgreSQL away longer than the lease: nobody may be rescued", alone=True),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -17,39 +18,67 @@ from tournee.db.pool import Pool
 
 PATIENCE_SECONDS = 2 * DRAIN_SECONDS
 """A backlog that does not drain in time fails the run; to know what is wrong it is watched for longer."""
+LATE_SECONDS = 600.0
+"""How late the load may be: what a slow machine could not enqueue in time is enqueued after the faults."""
 SETTLE_SECONDS = 20.0
 """How long both sides may take to agree, and dead letters to be shown, once nothing is live."""
-LIVE = "SELECT count(*) FROM engine.jobs WHERE state IN ('pending', 'queued', 'running')"
+LIVE = "SELECT count(*) FROM engine.jobs WHERE state IN ('pending', 'queued', 'running') AND id <= $1"
+NEWEST = "SELECT coalesce(max(id), 0) FROM engine.jobs"
+EVERY = 2**62
 
 
-async def wait_until_drained(stage: Stage) -> float | None:
-    """Seconds until all was enqueued and no job is live; None if that did not come about."""
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Seconds since the faults have stopped; None: it did not come about.
+
+    `backlog`: until no job was live that was there at that moment. `all`: until the load was at its end too, and no job
+    live.
+    """
+
+    backlog: float | None = None
+    all: float | None = None
+
+
+async def wait_until_drained(stage: Stage) -> Drained:
+    """Watch the backlog go, and then what came after it."""
     began = time.monotonic()
-    while (seconds := time.monotonic() - began) < PATIENCE_SECONDS:
-        if stage.done.is_set() and await _count_live(stage) == 0:
-            return seconds
+    newest = await _read(stage, NEWEST)
+    backlog = await _wait_until_none(stage, EVERY if newest is None else newest, began)
+    try:
+        async with asyncio.timeout(LATE_SECONDS):
+            await stage.done.wait()
+    except TimeoutError:
+        return Drained(backlog)
+    return Drained(backlog, await _wait_until_none(stage, EVERY, began))
+
+
+async def _wait_until_none(stage: Stage, newest: int, began: float) -> float | None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if await _read(stage, LIVE, newest) == 0:
+            return time.monotonic() - began
         await asyncio.sleep(0.25)
     return None
 
 
-async def _count_live(stage: Stage) -> int | None:
+async def _read(stage: Stage, query: str, *arguments: int) -> int | None:
     with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         async with stage.connect() as connection:
-            return int(await connection.fetchval(LIVE))
+            return int(await connection.fetchval(query, *arguments))
     return None
 
 
-async def judge(stage: Stage, pool: Pool, drain_seconds: float | None) -> Verdict:
+async def judge(stage: Stage, pool: Pool, drained: Drained) -> Verdict:
     """Gather until the invariants hold at rest, or until the time for that is over."""
     until = time.monotonic() + SETTLE_SECONDS
     while True:
         evidence = await _gather(stage, pool)
-        violations = [str(violation) for violation in check_all(evidence, at_rest=drain_seconds is not None)]
+        violations = [str(violation) for violation in check_all(evidence, at_rest=drained.all is not None)]
         if not violations or time.monotonic() > until:
             break
         await asyncio.sleep(1)
     violations += [f"{event['who']}: {event['what']}" for event in stage.events]
-    return _summarise(stage, evidence, violations, drain_seconds)
+    return _summarise(stage, evidence, violations, drained)
 
 
 async def _gather(stage: Stage, pool: Pool) -> Evidence:
@@ -57,7 +86,7 @@ async def _gather(stage: Stage, pool: Pool) -> Evidence:
         return await gather(pool, redis, stage.journal, EFFECT_FREE)
 
 
-def _summarise(stage: Stage, evidence: Evidence, violations: list[str], drain_seconds: float | None) -> Verdict:
+def _summarise(stage: Stage, evidence: Evidence, violations: list[str], drained: Drained) -> Verdict:
     states = Counter(job.state for job in evidence.ledger.values())
     effects = Counter(effect.job_id for effect in evidence.effects)
     live = sum(job.state in ("pending", "queued", "running") for job in evidence.ledger.values())
@@ -67,7 +96,8 @@ def _summarise(stage: Stage, evidence: Evidence, violations: list[str], drain_se
         states=states,
         lost=live + gone,
         duplicated_effects=sum(count - 1 for count in effects.values()),
-        drain_seconds=drain_seconds,
+        drain_seconds=drained.backlog,
+        end_seconds=drained.all,
         violations=violations,
         executions=len(evidence.told.starts),
         deaths_of_processes=sum(member.deaths for member in stage.members),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from tests.chaos.fleet import Lines, Member
-from tests.chaos.injecting import Injector, Missed, list_victims
+from tests.chaos.injecting import Injector, Missed, list_victims, read_count, require, wait_until_more
 from tests.chaos.plan import PlannedFault
 from tests.chaos.process import LEASE_SECONDS
 from tests.chaos.stage import Stage
@@ -13,6 +14,7 @@ from tests.support.proxy import Proxy, Trap, Trick
 
 AWAY_SECONDS = LEASE_SECONDS + 2.0
 TRAP_SECONDS = 8.0
+OUTAGES = "SELECT sum(outages) FROM engine.jobs WHERE queue = 'mail'"
 
 
 def choose_line(lines: Lines, store: str) -> Proxy:
@@ -31,7 +33,9 @@ def cut_worker(store: str, *, silent: bool) -> Injector:
 
 async def cut_off(stage: Stage, member: Member, store: str, *, silent: bool) -> str:
     proxy = choose_line(member.lines, store)
+    await member.wait_ready()
     stage.journal.note_outside_fault(f"{member.name} without {store}")
+    before = replace(proxy.harm)
     if silent:
         proxy.fall_silent()
     else:
@@ -40,7 +44,14 @@ async def cut_off(stage: Stage, member: Member, store: str, *, silent: bool) -> 
         await asyncio.sleep(AWAY_SECONDS)
     finally:
         proxy.heal()
-    return f"{member.name} without {store} for {AWAY_SECONDS:g} s, {'silent' if silent else 'refused'}"
+    harm = proxy.harm
+    if silent:
+        lost = harm.swallowed - before.swallowed
+        require(lost, f"{member.name} said nothing")
+        return f"{member.name} without {store} for {AWAY_SECONDS:g} s: {lost} packets swallowed"
+    cut, refused = harm.broken - before.broken, harm.refused - before.refused
+    require(cut or refused, f"{member.name} was not connected")
+    return f"{member.name} without {store} for {AWAY_SECONDS:g} s: {cut} connections cut, {refused} refused"
 
 
 async def cut_relay(stage: Stage, fault: PlannedFault) -> str:
@@ -51,12 +62,16 @@ async def cut_relay(stage: Stage, fault: PlannedFault) -> str:
 
 async def slow_down(stage: Stage, fault: PlannedFault) -> str:
     member = list_victims(stage, fault)[0]
+    await member.wait_ready()
+    before = [proxy.harm.delayed for proxy in member.lines.both]
     for proxy in member.lines.both:
         proxy.delay_seconds = 0.2
     await asyncio.sleep(4)
     for proxy in member.lines.both:
         proxy.delay_seconds = 0.0
-    return f"{member.name} met 200 ms more for 4 s"
+    late = [proxy.harm.delayed - was for proxy, was in zip(member.lines.both, before, strict=True)]
+    require(all(late), f"{member.name} asked one of its stores nothing")
+    return f"{member.name} met 200 ms more for 4 s: {late[0]} requests to PostgreSQL late, {late[1]} to Redis"
 
 
 async def spring(proxies: list[tuple[Proxy, Trap]]) -> int:
@@ -106,29 +121,43 @@ async def slow_commit(stage: Stage, fault: PlannedFault) -> str:
         proxy.delay_seconds = LEASE_SECONDS + 1.0
     await asyncio.sleep(AWAY_SECONDS)
     proxy.delay_seconds = 0.0
-    late = "COMMIT" if fault.first_variant else "answer to a COMMIT"
-    return f"a {late} of {member.name} took {AWAY_SECONDS:g} s{', as did its heartbeats' if silent else ''}"
+    late = "a COMMIT" if fault.first_variant else "the answer to a COMMIT"
+    return f"{late} of {member.name} took {AWAY_SECONDS:g} s{', as did its heartbeats' if silent else ''}"
 
 
 async def part_hosts(stage: Stage, fault: PlannedFault) -> str:
     """Packets are dropped, as by a pulled cable: after it TCP goes on where it was, if nobody gave up."""
+    member = stage.workers[-1]
+    await member.wait_ready()
     stage.journal.note_outside_fault("a host cut off")
     stage.set_host_link(up=False)
     try:
+        # What the kernel had taken from the cable before it was pulled still comes up.
+        await asyncio.sleep(0.5)
+        before = _count_passed(member)
         await asyncio.sleep(AWAY_SECONDS)
+        passed = _count_passed(member) - before
     finally:
         stage.set_host_link(up=True)
-    return f"the second host cut off for {AWAY_SECONDS:g} s"
+    require(passed == 0, f"{passed} packets of {member.name} came through")
+    return f"the second host, of {member.name}, cut off for {AWAY_SECONDS:g} s: nothing came through"
+
+
+def _count_passed(member: Member) -> int:
+    return sum(proxy.harm.passed for proxy in member.lines.both)
 
 
 async def stop_provider(stage: Stage, fault: PlannedFault) -> str:
     flag = stage.folder / "provider-is-down"
+    before = await read_count(stage, OUTAGES)
     flag.touch()
     try:
         await asyncio.sleep(3)
+        parked = await wait_until_more(stage, OUTAGES, before, 5.0)
     finally:
         flag.unlink(missing_ok=True)
-    return "the provider down for 3 s"
+    require(parked, "no job needed the provider")
+    return f"the provider down for 3 s: {parked} jobs parked"
 
 
 INJECTORS: dict[str, Injector] = {

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import asyncpg
 
-from tests.chaos.injecting import Broken, Injector, Missed, slip_in
+from tests.chaos.injecting import Broken, Injector, Missed, read_count, require, slip_in
 from tests.chaos.plan import PlannedFault
 from tests.chaos.process import LEASE_SECONDS
 from tests.chaos.stage import DISK_BYTES, Stage
@@ -24,6 +24,8 @@ BLOCKERS = """
 SELECT backend_type, state, wait_event, age(clock_timestamp(), xact_start)::text AS age, left(query, 60) AS query
 FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids($1))
 """
+DEADLOCK = "ERROR:  deadlock detected"
+FULL = ("No space left on device", "MISCONF")
 TRIES = 60
 LOCK_SECONDS = 4.0
 
@@ -90,7 +92,8 @@ async def go_away(stage: Stage, fault: PlannedFault) -> str:
         await _stand_still(stage, LEASE_SECONDS + 2)
     await asyncio.sleep(2 * LEASE_SECONDS)
     lost = before - await _read_workers(stage)
-    if lost and deaths == [member.deaths for member in stage.members]:
+    require(before and deaths == [member.deaths for member in stage.members], "a process died of something else")
+    if lost:
         raise Broken(f"{len(lost)} workers were declared dead while PostgreSQL was away")
     return f"PostgreSQL {'stopped' if fault.first_variant else 'stood still'} for longer than the lease"
 
@@ -130,6 +133,7 @@ async def cause_deadlocks(stage: Stage, fault: PlannedFault) -> str:
     crosswise.
     """
     acts = ["cross", "across"] * 6
+    before = stage.read_server_logs().count(DEADLOCK)
     await slip_in(stage, [Task(key_text=f"cross-{fault.number}-{n}", act=act) for n, act in enumerate(acts)])
     rounds = 0
     until = time.monotonic() + 8.0
@@ -137,7 +141,9 @@ async def cause_deadlocks(stage: Stage, fault: PlannedFault) -> str:
         while rounds < 4 and time.monotonic() < until:
             await _lock_once(connection)
             rounds += 1
-    return f"{rounds} rounds of locks against the order, 12 jobs that lock crosswise"
+    deadlocks = stage.read_server_logs().count(DEADLOCK) - before
+    require(deadlocks > 0, "nobody met in a deadlock")
+    return f"{deadlocks} deadlocks: {rounds} rounds of locks against the order, 12 jobs that lock crosswise"
 
 
 async def _lock_once(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -160,13 +166,17 @@ async def keep_snapshot(stage: Stage, fault: PlannedFault) -> str:
         before = await connection.fetchval("SELECT count(*) FROM engine.jobs")
         await asyncio.sleep(6)
         after = await connection.fetchval("SELECT count(*) FROM engine.jobs")
+        now = await read_count(stage, "SELECT count(*) FROM engine.jobs")
     if before != after:
         raise Broken("a snapshot changed")
-    return "a reader kept its snapshot for 6 s"
+    require(now > before, "nothing was written meanwhile")
+    return f"a reader kept its snapshot for 6 s, while {now - before} jobs came"
 
 
 async def fill_disk(stage: Stage, fault: PlannedFault) -> str:
     """The disk shrinks to what is used, and grows again."""
+    said = stage.read_server_logs()
+    before = [said.count(word) for word in FULL]
     for _ in range(TRIES):
         try:
             stage.resize_disk(shutil.disk_usage(stage.servers_home).used + 128 * 1024)
@@ -181,7 +191,10 @@ async def fill_disk(stage: Stage, fault: PlannedFault) -> str:
         stage.resize_disk(DISK_BYTES)
     with suppress(*FAULTS):
         await _wait_for(lambda: _read_workers(stage))
-    return "the disk of both stores was full for 4 s"
+    said = stage.read_server_logs()
+    refused = sum(said.count(word) - was for word, was in zip(FULL, before, strict=True))
+    require(refused > 0, "no server wanted to write more than there was room for")
+    return f"the disk of both stores was full for 4 s: {refused} writes refused"
 
 
 async def _wait_for(look: Callable[[], Awaitable[object]]) -> None:

@@ -51,11 +51,15 @@ class Member:
     entry: Sequence[str] = ()
     holder: str = ""
     deaths: int = 0
+    exits: dict[int, int] = field(default_factory=dict)
+    """How each process of this place ended, by its pid; minus the signal's number, as Python says it."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _process: asyncio.subprocess.Process | None = None
     _keeper: asyncio.Task[None] | None = None
     _wanted: bool = False
     _waiting: dict[str, asyncio.Event] = field(default_factory=dict)
+    _asked: int = 0
+    _answers: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -94,6 +98,36 @@ class Member:
         if self._process is not None and self._process.stdin is not None:
             with suppress(OSError, RuntimeError):
                 self._process.stdin.write((json.dumps(command) + "\n").encode())
+
+    async def ask(self, timeout_seconds: float = 20.0, **command: Any) -> dict[str, Any] | None:
+        """One command, and what the process answers when it has obeyed; None if it died over it."""
+        self._asked += 1
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[self._asked] = answer
+        self.send(**command, ask=self._asked)
+        try:
+            return await asyncio.wait_for(answer, timeout_seconds)
+        except TimeoutError:
+            return None
+        finally:
+            del self._answers[self._asked]
+
+    async def kill(self) -> bool:
+        """SIGKILL the process that runs now, and wait until it has died of it."""
+        pid = self.pid
+        self.ready.clear()
+        self.signal(signal.SIGKILL)
+        for _ in range(200):
+            if pid in self.exits:
+                return self.exits[pid] == -signal.SIGKILL
+            await asyncio.sleep(0.05)
+        return False
+
+    def read_state(self) -> str:
+        """The kernel's word on the process that runs now: T is stopped; empty: there is none."""
+        with suppress(OSError, IndexError):
+            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        return ""
 
     async def reach(self, point: str, *, freezes: bool, seconds: float = 6.0) -> bool:
         """Arm a point and wait until the process stands there; False if it did not come by."""
@@ -146,7 +180,7 @@ class Member:
         pid = self._process.pid
         self._process.stdin.write((json.dumps(asdict(self.settings)) + "\n").encode())  # type: ignore[union-attr]
         await self._read_events(self._process)
-        await self._process.wait()
+        self.exits[pid] = await self._process.wait()
         self.ready.clear()
         if self._wanted:
             self.deaths += 1
@@ -161,7 +195,16 @@ class Member:
                 self.ready.set()
             elif event["event"] == "reached":
                 self._waiting.setdefault(event["point"], asyncio.Event()).set()
+            elif event["event"] == "obeyed":
+                answer = self._answers.get(event["ask"])
+                if answer is not None and not answer.done():
+                    answer.set_result(event)
             self.on_event(self, event)
+
+    async def forget(self) -> None:
+        """Neither this process nor those that come after it know the new kind: the deploy has not begun."""
+        self.settings = replace(self.settings, knows_novel=False)
+        await self.ask(do="forget")
 
     def learn(self) -> None:
         """This process and those that come after it know the new kind."""

@@ -78,6 +78,13 @@ class Generator:
             self.progress.write_text(str(number), encoding="ascii")
         self.tell({"event": "done"})
 
+    def hold(self, held: bool) -> None:
+        """Enqueue nothing for a while, or go on."""
+        if held:
+            self.going.clear()
+        else:
+            self.going.set()
+
     async def _enqueue_until_answered(self, number: int) -> None:
         while True:
             try:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+
+import asyncpg
 
 from tests.chaos.fleet import Member
 from tests.chaos.plan import PlannedFault
@@ -17,6 +22,30 @@ Injector = Callable[[Stage, PlannedFault], Awaitable[str]]
 
 class Missed(Exception):
     """There was no occasion: the process did not come by the point, or died of another fault."""
+
+
+def require(struck: object, why_not: str) -> None:
+    """A fault that found nobody counts for nothing."""
+    if not struck:
+        raise Missed(why_not)
+
+
+async def read_count(stage: Stage, query: str) -> int:
+    """One number out of the ledger."""
+    async with stage.connect() as connection:
+        return int(await connection.fetchval(query) or 0)
+
+
+async def wait_until_more(stage: Stage, query: str, than: int, seconds: float) -> int:
+    """By how much a number of the ledger has grown, as soon as it has; 0 when the time is over."""
+    until = time.monotonic() + seconds
+    while True:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if (now := await read_count(stage, query)) > than:
+                return now - than
+        if time.monotonic() > until:
+            return 0
+        await asyncio.sleep(0.1)
 
 
 class Broken(Exception):

@@ -34,6 +34,8 @@ class Points:
         self._released = asyncio.Event()
         self.usurps = False
         """Every role is taken, whoever holds its lease."""
+        self.usurped = 0
+        """How often a role was taken that another held."""
 
     def arm(self, point: str, *, freezes: bool) -> None:
         self._armed, self._freezes = point, freezes
@@ -119,6 +121,7 @@ def trap_store(points: Points) -> type[PostgresJobStore]:
 
         async def take_leadership(self, role: str, holder: WorkerId, duration: timedelta) -> bool:
             leads = await super().take_leadership(role, holder, duration)
+            points.usurped += points.usurps and not leads
             return leads or points.usurps
 
     return TrappedStore

@@ -22,10 +22,10 @@ import structlog
 import uvloop
 
 import tournee.engine.client
-from tests.chaos.clock import install_clock, skew_clock
+from tests.chaos.clock import install_clock, read_true_time, skew_clock
 from tests.chaos.generator import Generator, GeneratorSettings
 from tests.chaos.points import Points, TrappedBroker, trap_store
-from tests.chaos.workload import CONCURRENCY, QUEUES, Handlers, build_registry, learn_novel
+from tests.chaos.workload import CONCURRENCY, QUEUES, Handlers, build_registry, forget_novel, learn_novel
 from tests.support.invariants import Journal
 from tournee.db.pool import UNAVAILABLE, Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.settings import BrokerSettings
@@ -124,34 +124,51 @@ class ChaosProcess:
         self._keep(asyncio.create_task(self._generator.run()))
 
     def obey(self, command: dict[str, Any]) -> None:
-        """One command of the nemesis."""
+        """One command of the nemesis; what it asks for is answered once it has taken effect."""
+        before = time.monotonic()
+        self._obey(command)
+        if "ask" in command:
+            took_seconds = time.monotonic() - before
+            clock_seconds = time.time() - read_true_time()
+            usurped = self.points.usurped
+            event = {"took_seconds": took_seconds, "clock_seconds": clock_seconds, "usurped": usurped}
+            tell({"event": "obeyed", "ask": command["ask"], **event})
+
+    def _obey(self, command: dict[str, Any]) -> None:
         match command["do"]:
             case "arm":
                 self.points.arm(command["point"], freezes=command["freezes"])
             case "disarm":
                 self.points.disarm()
+            case "pause" | "resume" if self._generator is not None:
+                self._generator.hold(command["do"] == "pause")
+            case _:
+                self._suffer(command)
+
+    def _suffer(self, command: dict[str, Any]) -> None:
+        match command["do"]:
             case "block":
                 time.sleep(command["seconds"])
             case "skew":
                 skew_clock(command["seconds"])
             case "learn":
                 learn_novel(self._registry, self._handlers)
+            case "forget":
+                forget_novel(self._registry)
             case "usurp":
                 self.points.usurps = command["on"]
             case "take-pool":
                 self._keep(asyncio.create_task(self._take_pool(command["seconds"])))
-            case "pause" if self._generator is not None:
-                self._generator.going.clear()
-            case "resume" if self._generator is not None:
-                self._generator.going.set()
+            case unknown:
+                raise ValueError(f"no such command: {unknown}")
 
     async def _take_pool(self, seconds: float) -> None:
         async with AsyncExitStack() as stack:
             with suppress(*UNAVAILABLE):
                 for _ in range(self._pool.get_max_size()):
-                    await stack.enter_async_context(self._pool.acquire(timeout=2.0))
-            tell({"event": "reached", "point": "pool-taken"})
-            await asyncio.sleep(seconds)
+                    await stack.enter_async_context(self._pool.acquire(timeout=10.0))
+                tell({"event": "reached", "point": "pool-taken"})
+                await asyncio.sleep(seconds)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -23,7 +23,9 @@ class Verdict:
     lost: int
     duplicated_effects: int
     drain_seconds: float | None
-    """None: the backlog did not drain."""
+    """From the end of the faults until no job was live that was there then. None: the backlog did not drain."""
+    end_seconds: float | None
+    """Until the whole load was enqueued and done; a machine that could not keep up has enqueued the rest afterwards."""
     violations: Sequence[str]
     executions: int
     deaths_of_processes: int
@@ -53,6 +55,8 @@ class Report:
         failures += [f"{kind} was planned and never injected" for kind in sorted(never)]
         if verdict.drain_seconds is None or verdict.drain_seconds > DRAIN_SECONDS:
             failures.append(f"the backlog was not drained within {DRAIN_SECONDS:g} s")
+        if verdict.end_seconds is None:
+            failures.append("the load was not enqueued, or not done")
         if verdict.jobs < self.wanted_jobs:
             failures.append(f"{verdict.jobs} jobs instead of {self.wanted_jobs}")
         return [*failures, *verdict.violations]
@@ -90,6 +94,7 @@ class Report:
             "lost": self.verdict.lost,
             "duplicated_effects": self.verdict.duplicated_effects,
             "drain_seconds": self.verdict.drain_seconds,
+            "end_seconds": self.verdict.end_seconds,
             "worst_recovery_seconds": round(seconds, 2),
             "worst_recovery_kind": kind,
             "recovery_seconds_by_kind": self.find_worst_by_kind(),
@@ -113,11 +118,12 @@ class Report:
                 lines.append(f"{kind.name:34} {injected[kind.name]:8} {missed[kind.name]:7} {recovery:>15}")
         slowest, seconds = self.find_worst()
         drained = "not drained" if verdict.drain_seconds is None else f"drained in {verdict.drain_seconds:.1f} s"
+        done = "not done" if verdict.end_seconds is None else f"done {verdict.end_seconds:.1f} s after the last fault"
         states = ", ".join(f"{count} {state}" for state, count in sorted(verdict.states.items()))
         deaths = f"{verdict.deaths_of_processes} deaths of processes"
         lines += [
             f"seed {self.seed}: {sum(injected.values())} faults in {self.minutes:g} minutes, {deaths}",
-            f"jobs {verdict.jobs} ({states}), {verdict.executions} executions, backlog {drained}",
+            f"jobs {verdict.jobs} ({states}), {verdict.executions} executions, backlog {drained}, load {done}",
             f"lost {verdict.lost}, duplicated effects {verdict.duplicated_effects}",
             f"worst recovery {seconds:.2f} s ({slowest})",
         ]

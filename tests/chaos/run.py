@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tests.chaos.checker import judge, wait_until_drained
+from tests.chaos.checker import Drained, judge, wait_until_drained
 from tests.chaos.generator import GeneratorSettings
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.plan import make_plan
-from tests.chaos.recovery import measure_recovery, read_progress
-from tests.chaos.report import Report
+from tests.chaos.recovery import Progress, measure_recovery, read_progress
+from tests.chaos.report import Report, Verdict
 from tests.chaos.stage import WORKERS, Stage, open_stage, start_fleet
 
 LOAD_SHARE = 0.97
@@ -63,14 +63,22 @@ async def run_chaos(settings: RunSettings, say: Callable[[str], None]) -> Report
         finally:
             pulse.cancel()
             _keep_logs(stage, settings.keep_logs)
-        async with stage.open_pool() as pool:
-            verdict = await judge(stage, pool, drained)
-            queues = await read_progress(pool)
+        verdict, queues = await _reach_verdict(stage, drained)
         recovery = {entry.fault.number: measure_recovery(entry, queues) for entry in nemesis.history}
         faults = sorted(nemesis.history, key=lambda entry: entry.fault.number)
         return Report(
             settings.seed, settings.minutes, verdict, faults, recovery, settings.wanted_jobs, dict(stage.refusals)
         )
+
+
+async def _reach_verdict(stage: Stage, drained: Drained) -> tuple[Verdict, Sequence[Progress]]:
+    """What happened is worth a report even if nobody can judge it."""
+    try:
+        async with stage.open_pool() as pool:
+            return await judge(stage, pool, drained), await read_progress(pool)
+    except Exception as error:
+        why = f"no verdict was reached: {type(error).__name__}: {error}"
+        return Verdict(0, {}, 0, 0, drained.backlog, drained.all, [why], 0, 0), []
 
 
 async def _tell_pulse(stage: Stage, began_at: float, say: Callable[[str], None]) -> None:

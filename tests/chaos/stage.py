@@ -12,6 +12,7 @@ import ctypes
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -102,6 +103,15 @@ class Stage:
             yield client
         finally:
             await client.aclose()
+
+    def list_segfaults(self) -> list[int]:
+        """Processes that died of a segmentation fault."""
+        return [pid for member in self.members for pid, code in member.exits.items() if code == -signal.SIGSEGV]
+
+    def read_server_logs(self) -> str:
+        """All that PostgreSQL and Redis said so far."""
+        logs = sorted((self.servers_home / "logs").glob("*.log"))
+        return "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
 
     def note_event(self, member: Member, event: dict[str, Any]) -> None:
         if event["event"] == "done":

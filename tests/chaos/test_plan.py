@@ -83,12 +83,13 @@ def test_recovery_counts_only_jobs_that_were_enqueued_after_the_fault() -> None:
 def test_a_run_fails_for_a_violation_a_missed_kind_and_a_backlog() -> None:
     fault = make_plan(1, 2, workers=4)[0]
     injected = Injected(fault, 0.0, 1.0, "injected", "")
-    verdict = Verdict(10, {"completed": 10}, 0, 0, 1.0, [], 10, 0)
+    verdict = Verdict(10, {"completed": 10}, 0, 0, 1.0, 2.0, [], 10, 0)
     good = Report(1, 2, verdict, [injected], {}, 10)
     assert good.list_failures() == []
     assert measure_recovery(injected, []) is None
     assert replace(good, verdict=replace(verdict, violations=["x"])).list_failures() == ["x"]
     assert replace(good, verdict=replace(verdict, drain_seconds=None)).list_failures()
+    assert replace(good, verdict=replace(verdict, end_seconds=None)).list_failures()
     assert replace(good, faults=[replace(injected, outcome="missed")]).list_failures()
     assert replace(good, wanted_jobs=11).list_failures()
 

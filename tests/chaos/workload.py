@@ -206,6 +206,11 @@ def build_registry(handlers: Handlers) -> Registry:
     return registry
 
 
+def forget_novel(registry: Registry) -> None:
+    """This process is of a release that did not know the kind yet. The product has no way to forget one."""
+    registry._handlers.pop(Novel.kind, None)
+
+
 def learn_novel(registry: Registry, handlers: Handlers) -> None:
     """A rolling deploy has reached this process."""
     if registry.find(Novel.kind) is None:

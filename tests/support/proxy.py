@@ -2,12 +2,14 @@
 
 Delay, cut, half-open silence (both ways swallowed, no FIN), and traps on single requests: lose the answer of a COMMIT
 that was executed, hold a request back, hold its answer back. Invariant: what was swallowed once is never made good,
-so a connection that met silence stays mute until its client gives it up. Refuses to change a byte.
+so a connection that met silence stays mute until its client gives it up. Refuses to change a byte. Counts what it did,
+so that a test can tell a fault that struck from one that found nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from tournee.kit.ports import LOOPBACK, find_free_port
 _CHUNK = 256 * 1024
 _SETTLE_SECONDS = 0.05
 """How long after the first bytes of an answer the rest of it is waited for before the connection is cut."""
+_ENTRY = re.compile(rb"j\d+-\d+")
+"""The id of a dispatch."""
 _BEFORE_START = frozenset({80877102, 80877103, 80877104})
 """Codes of CancelRequest, SSLRequest and GSSENCRequest, which come in place of a start-up message."""
 
@@ -41,18 +45,38 @@ class Trick(Enum):
 
 @dataclass(eq=False, slots=True)
 class Trap:
-    """Waits for the next request of a name; `sprung` is set when it was caught (an answer: when it came)."""
+    """Waits for the next request of a name; `sprung` is set when it was caught (an answer: when it came, and only one
+    that says that something was done).
+    """
 
     request: str
     trick: Trick
     seconds: float = 0.0
     sprung: asyncio.Event = field(default_factory=asyncio.Event)
+    lifted: bool = False
+
+
+@dataclass(slots=True)
+class Harm:
+    """What a proxy did to its client, since it was made."""
+
+    broken: int = 0
+    """Connections cut."""
+    refused: int = 0
+    """Connections not let in."""
+    swallowed: int = 0
+    """Pieces that never arrived."""
+    delayed: int = 0
+    passed: int = 0
+    """Pieces of the client's that arrived."""
 
 
 class Spotter(Protocol):
-    """Reads what one client sends and names the requests that it knows."""
+    """Reads what one client sends and names the requests that it knows; tells an answer that says that it was done."""
 
     def spot(self, data: bytes) -> Collection[str]: ...
+
+    def was_done(self, answer: bytes) -> bool: ...
 
 
 class NeedleSpotter:
@@ -63,6 +87,10 @@ class NeedleSpotter:
 
     def spot(self, data: bytes) -> Collection[str]:
         return [name for name, needle in self._needles.items() if needle in data]
+
+    def was_done(self, answer: bytes) -> bool:
+        """Whether it names a job: a fetch from an empty queue moved nothing."""
+        return _ENTRY.search(answer) is not None
 
 
 class PostgresqlSpotter:
@@ -83,6 +111,10 @@ class PostgresqlSpotter:
             if name is not None:
                 found.append(name)
         return found
+
+    def was_done(self, answer: bytes) -> bool:
+        """No error, no COMMIT that became a ROLLBACK, no statement that found no row."""
+        return answer[:1] != b"E" and b"ROLLBACK\0" not in answer and b"UPDATE 0\0" not in answer
 
     def _take_message(self) -> tuple[bytes, bytes] | None:
         prefix = 1 if self._started else 0
@@ -120,6 +152,7 @@ class Proxy:
         self.port = 0
         self.flow = Flow.PASS
         self.delay_seconds = 0.0
+        self.harm = Harm()
         self._target_port = target_port
         self._make_spotter = make_spotter
         self._server: asyncio.Server | None = None
@@ -141,6 +174,7 @@ class Proxy:
     def cut(self) -> None:
         """Break every connection and refuse new ones, until `heal`."""
         self.flow = Flow.CUT
+        self.harm.broken += len(self._links)
         for link in list(self._links):
             link.abort()
 
@@ -159,8 +193,14 @@ class Proxy:
         self._traps.append(trap)
         return trap
 
+    def set_again(self, trap: Trap) -> None:
+        """It caught a request that did nothing."""
+        if not trap.lifted:
+            self._traps.append(trap)
+
     def lift_trap(self, trap: Trap) -> None:
         """It is not waited for any more."""
+        trap.lifted = True
         if trap in self._traps:
             self._traps.remove(trap)
 
@@ -173,6 +213,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.flow is Flow.CUT:
+            self.harm.refused += 1
             writer.transport.abort()
             return
         try:
@@ -223,6 +264,7 @@ class Link:
 
     def _is_mute(self) -> bool:
         self._mute = self._mute or self._proxy.flow is Flow.SILENT
+        self._proxy.harm.swallowed += self._mute
         return self._mute
 
     async def _pump_up(self) -> None:
@@ -230,10 +272,12 @@ class Link:
             while data := await self._client_reader.read(_CHUNK):
                 names = self._spotter.spot(data)
                 if self._proxy.delay_seconds:
+                    self._proxy.harm.delayed += 1
                     await asyncio.sleep(self._proxy.delay_seconds)
                 if self._is_mute():
                     continue
                 await self._meet_trap(names)
+                self._proxy.harm.passed += 1
                 self._server_writer.write(data)
                 await self._server_writer.drain()
 
@@ -251,6 +295,10 @@ class Link:
                 if self._is_mute():
                     continue
                 trap, self._trap = self._trap, None
+                if trap is not None and not self._spotter.was_done(data):
+                    # Nothing was done, so that no answer of worth can be lost: it waits for the next.
+                    self._proxy.set_again(trap)
+                    trap = None
                 if trap is not None:
                     trap.sprung.set()
                 if trap is not None and trap.trick is Trick.LOSE_ANSWER:

@@ -66,6 +66,8 @@ async def gather(pool: Pool, redis: Any, journal: Journal | None = None, effect_
 
 async def _read_ledger(connection: Connection) -> dict[str, Any]:
     fetch = connection.fetch
+    # Between two statements the rows of minutes of chaos become Python objects: longer than the engine may be idle.
+    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     recorded = await connection.fetchval(RECORDING)
     audit = await fetch(f"{AUDIT} ON e.audit_id = a.id ORDER BY a.id")
     return {
