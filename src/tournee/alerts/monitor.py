@@ -40,6 +40,8 @@ MAX_PATH = 256
 MAX_WINDOWS = 100
 MAX_PLACES = 200
 FAULT = 500
+SOCKET = "WEBSOCKET"
+"""What stands for a method where a scope has none."""
 
 
 class _Kind(IntEnum):
@@ -90,14 +92,14 @@ class Monitor:
         """A request of this ASGI scope was answered with an error of this status."""
         kind = _Kind.RATE_LIMIT_IN if status == TOO_MANY_REQUESTS else _Kind.RESPONSE
         get = scope.get
-        request = (get("method"), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
+        request = (get("method", SOCKET), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
         self._put((kind, self._monotonic(), status, None, request))
 
     def record_exception(self, error: BaseException, scope: Scope) -> None:
         """An exception left the application while it served a request of this ASGI scope."""
         kept = error if len(self._queue) < KEPT_EXCEPTIONS else type(error)
         get = scope.get
-        request = (get("method"), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
+        request = (get("method", SOCKET), get("route"), get("endpoint"), get("path", "")[:MAX_PATH])
         self._put((_Kind.RESPONSE, self._monotonic(), FAULT, kept, request))
 
     def record_provider_failure(self, provider: str, error: BaseException | str = "") -> None:

@@ -189,6 +189,17 @@ def running(alerts: Alerts) -> Iterator[None]:
         alerts.stop(0.1)
 
 
+async def test_half_a_character_in_a_name_stops_neither_way(
+    sandbox: Sandbox, tmp_path: Path, clock: MovedClock
+) -> None:
+    delivery = Delivery(make_settings(sandbox, tmp_path), clock)
+    delivery.alerts.monitor.report(Fault(DATABASE.condition, "", "a \ud800 b\x00", {"error": "\udfff"}))
+    await delivery.step(30.0, stride=10.0)
+    await delivery.alerts.close()
+    assert read_titles(sandbox) == ["Database down: a ? b"]
+    assert read_body(sandbox, 0).startswith("[Tournée] Database down: a ? b\n")
+
+
 @pytest.mark.parametrize(
     "text", ["me@example.org", "Bearer abcdefghij", "http://u:p@host/x", "sk-4711aaaabbbbccccddddeeee"]
 )

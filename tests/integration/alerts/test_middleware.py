@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import BackgroundTasks, FastAPI, HTTPException, WebSocketDisconnect
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from tests.support.alerts import AlertBench, make_bench
 from tournee.alerts import AlertMiddleware
@@ -128,6 +129,63 @@ async def test_a_client_that_goes_away_is_no_error() -> None:
         await watched({"type": "http", "method": "GET", "path": "/"}, None, None)  # type: ignore[arg-type]
     await bench.step()
     assert bench.alerts.snapshot().monitor.recorded == {}
+
+
+@pytest.mark.parametrize("gone", [ClientDisconnect(), WebSocketDisconnect(1001)])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_a_client_that_went_away_in_the_middle_is_no_error_either(kind: str, gone: Exception) -> None:
+    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        raise gone
+
+    bench = make_bench(production=True)
+    with pytest.raises(type(gone)):
+        await AlertMiddleware(app, bench.alerts.monitor)({"type": kind, "path": "/"}, None, None)  # type: ignore[arg-type]
+    await bench.step()
+    assert bench.alerts.snapshot().monitor.recorded == {}
+
+
+async def test_a_socket_whose_handler_fails_is_an_error_of_its_route_and_a_start_that_fails_is_none() -> None:
+    async def app(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        raise KeyError("gone")
+
+    bench = make_bench(production=True)
+    watched = AlertMiddleware(app, bench.alerts.monitor)
+    for scope in ({"type": "websocket", "path": "/live/4711"}, {"type": "lifespan"}):
+        with pytest.raises(KeyError):
+            await watched(scope, None, None)  # type: ignore[arg-type]
+    await bench.step()
+    assert [message.title for message in bench.discord.told] == ["Error 500: WEBSOCKET /live/{…}"]
+
+
+async def test_a_background_task_that_fails_after_a_good_answer_is_an_error() -> None:
+    bench = make_bench(production=True)
+    app = make_app(bench)
+
+    @app.get("/later")
+    async def answer_and_fail(tasks: BackgroundTasks) -> str:
+        def fail() -> None:
+            raise RuntimeError("later")
+
+        tasks.add_task(fail)
+        return "fine"
+
+    async with talk_to(app) as client:
+        assert (await client.get("/later")).status_code == 200
+    await bench.step()
+    assert [message.title for message in bench.discord.told] == ["Error 500: GET /later"]
+    assert bench.alerts.snapshot().monitor.recorded == {"request": 1}
+
+
+async def test_two_applications_in_one_process_count_for_themselves() -> None:
+    first, second = make_bench(), make_bench()
+    async with talk_to(make_app(first)) as one, talk_to(make_app(second)) as two:
+        for number in range(9):
+            await one.get(f"/items/{number}")
+        for number in range(10):
+            await two.get(f"/items/{number}")
+    await first.step()
+    await second.step()
+    assert (first.discord.said, second.discord.said) == ([], ["api-errors opened"])
 
 
 def test_an_application_of_its_own_needs_two_lines_and_loads_nothing_heavy() -> None:

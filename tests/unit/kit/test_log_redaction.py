@@ -53,6 +53,14 @@ HOSTILE = [
     f"-----BEGIN PRIVATE KEY-----\nMIIE{SECRET}\nthe rest was cut",
     f"1//0{SECRET}-abcdefghijklmnopqrstuv",
     f"SMTP 535: AUTH PLAIN {SECRET.replace('-', '')}=",
+    f"https:\\/\\/discord.com\\/api\\/webhooks\\/123456789\\/{SECRET}",
+    f"redirect=https%3A%2F%2Fdiscord.com%2Fapi%2Fwebhooks%2F123456789%2F{SECRET}",
+    f"bearer: {SECRET}",
+    f"bearer={SECRET}",
+    f"redirect_uri=https%3A%2F%2Fa.example%3Faccess_token%3D{SECRET}",
+    f"backup --db-password {SECRET} failed",
+    f"pass\u200bword={SECRET}",
+    f"Bea\u00adrer {SECRET}",
     f"the API key {SECRET.replace('-', '')}AbCdEfGhIjKlMnOpQrStUvWx is not valid",
 ]
 
@@ -74,6 +82,13 @@ def test_a_secret_in_a_text_is_hidden(text: str) -> None:
         "RCPT TO:<ada@[192.0.2.1]>",
         "mailto:ada@example.com?subject=x",
         "GET https://mail.example.net/users/ada.lovelace%40example.com/messages",
+        "ada.lovelace=40example.com",
+        "<p>ada.lovelace&#64;example.com</p>",
+        "ada&#x40;example.com",
+        r"{'from': 'ada\u0040example.com'}",
+        "ada＠example.com",
+        '"ada lovelace"@example.com',
+        "ada\u200b.lovelace@exa\u200bmple.com",
     ],
 )
 def test_an_address_in_a_text_is_hidden(text: str) -> None:
@@ -91,6 +106,7 @@ def test_an_address_in_a_text_is_hidden(text: str) -> None:
         "trace 0af7651916cd43dd8448eb211c80319c",
         "https://docs.example/how-to?page=2#top",
         "a basic mistake, bearing no token",
+        "the bearers are unknown; width=40px, size=4012, timeout=40.5, 3 webhooks",
         "node_modules/@bull-board/api at version 9.10",
         "redis://127.0.0.1:6379/0 does not answer",
     ],

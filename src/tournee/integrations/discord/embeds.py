@@ -65,8 +65,9 @@ def escape_markup(text: str) -> str:
 
 def count_characters(embed: Mapping[str, Any]) -> int:
     """What counts towards the limit of a whole message."""
-    fields = sum(len(field["name"]) + len(field["value"]) for field in embed["fields"])
-    return len(embed["title"]) + len(embed.get("description", "")) + len(embed["footer"]["text"]) + fields
+    fields = sum(_measure(field["name"]) + _measure(field["value"]) for field in embed["fields"])
+    others = (embed["title"], embed.get("description", ""), embed["footer"]["text"])
+    return fields + sum(map(_measure, others))
 
 
 def count_fitting(messages: Sequence[Message]) -> int:
@@ -96,11 +97,15 @@ def _italic(text: str) -> str:
     return f"*{text}*" if text else ""
 
 
+def _measure(text: str) -> int:
+    """By what Discord counts, UTF-16 units: a sign outside the plane counts twice, half a one alone once."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def _clip(text: str, limit: int) -> str:
-    """By what Discord counts, UTF-16 units: a sign outside the plane counts twice."""
-    if len(text.encode("utf-16-le")) // 2 <= limit:
+    if _measure(text) <= limit:
         return text
     cut = text[: limit - 1]
-    while len(cut.encode("utf-16-le")) // 2 > limit - 1:
+    while _measure(cut) > limit - 1:
         cut = cut[:-1]
     return cut + "…"

@@ -40,7 +40,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # Up to the last @ before a space: a password may hold any sign, also those that should have been encoded.
     (re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s\"'<>]{1,512}@", re.IGNORECASE), rf"\1{HIDDEN}@"),
-    (re.compile(r"(/webhooks/\d{1,20}/)[\w-]{1,200}"), rf"\1{HIDDEN}"),
+    # The slashes may be escaped, as in JSON, or encoded, as in another address.
+    (re.compile(r"(webhooks(?:\\{0,2}/|%2F)\d{1,20}(?:\\{0,2}/|%2F))[\w-]{1,200}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(hooks\.slack\.com/services/)[\w/]{1,200}"), rf"\1{HIDDEN}"),
     (
         re.compile(
@@ -57,14 +58,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1\2{HIDDEN}",
     ),
-    (re.compile(r"\b(bearer)\s{1,3}[\w.~+/=-]{1,4096}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(r"\b(bearer(?:\s{0,3}[:=])?)\s{0,3}(?<![a-z])[\w.~+/=-]{1,4096}", re.IGNORECASE), rf"\1 {HIDDEN}"),
+    (re.compile(rf"(--(?:[\w-]{{1,20}}-)?(?:{_NAMES})\s{{1,3}})[^\s-]\S{{0,4096}}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (
         re.compile(r"\b(basic)\s{1,3}(?=[a-z+/]{0,40}(?-i:[0-9A-Z=]))[\w+/]{6,4096}={0,2}", re.IGNORECASE),
         rf"\1 {HIDDEN}",
     ),
     (
         re.compile(
-            rf"((?:{_NAMES})[\w-]{{0,20}}\\{{0,2}}['\"]?\s{{0,3}}(?:[:=]|=>|(?<=['\"]),)\s{{0,3}}(?:b(?=['\"]))?\\{{0,2}})"
+            rf"((?:{_NAMES})[\w-]{{0,20}}\\{{0,2}}['\"]?\s{{0,3}}(?:[:=]|=>|%3D|(?<=['\"]),)\s{{0,3}}(?:b(?=['\"]))?\\{{0,2}})"
             r"(?:\"[^\"\n]{0,4096}\"|'[^'\n]{0,4096}'|[^\s,;&)}\]]{1,4096})",
             re.IGNORECASE,
         ),
@@ -87,7 +89,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"(\bauth\s{1,3}(?:plain|login|xoauth2|cram-md5)\s{1,3})[\w+/=]{1,4096}", re.IGNORECASE),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"[\w.+-]{1,64}%40[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}"), HIDDEN_ADDRESS),
+    # Addresses whose @ is encoded, for a URL, a mail's body, HTML or JSON, or looks like one; or with a quoted name.
+    (
+        re.compile(
+            r"[\w.+-]{1,64}(?:%40|&#(?:0{0,4}64|x0{0,4}40);|\\{1,2}u0040|[＠﹫])[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}",
+            re.IGNORECASE,
+        ),
+        HIDDEN_ADDRESS,
+    ),
+    (re.compile(r"[\w.+-]{1,64}=40[\w-]{1,63}(?:\.[\w-]{1,63}){0,7}\.[a-z]{2,20}\b", re.IGNORECASE), HIDDEN_ADDRESS),
+    (re.compile(r"\"[^\"@\n]{1,64}\"@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}"), HIDDEN_ADDRESS),
 )
 # A key without anything that says so, as some providers make them: long, with small and large letters and digits.
 _BARE_KEY = re.compile(
@@ -101,17 +112,22 @@ _NO_NAMES = (
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 # A text with none of these signs and words is left alone after one look.
 _SUSPICIOUS = re.compile(
-    rf"://|@|%40|\bauth\s|{_NAMES}|authori|cookie|bearer|basic|eyJ|whs|sk[-_]|rk_|gh[pousr]_|github_pat|xox|ya29|GOCSPX|AIza|AKIA|glpat|hf_|1//0"
-    r"|webhooks/|PRIVATE KEY|[?&;#](?:key|sig|code|state|auth|session|jwt|sid)=|x-auth",
+    rf"://|@|%40|=40|&#|u0040|[＠﹫]|\bauth\s|{_NAMES}|authori|cookie|bearer|basic|eyJ|whs|sk[-_]|rk_|gh[pousr]_|github_pat|xox|ya29|GOCSPX|AIza|AKIA|glpat|hf_|1//0"
+    r"|webhooks|PRIVATE KEY|[?&;#](?:key|sig|code|state|auth|session|jwt|sid)=|x-auth",
     re.IGNORECASE,
 )
+# Signs without width, soft hyphens and marks of direction: they part a word for a pattern and for no reader.
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _LOCAL_PART = re.compile(r"[^\s@<>(),:;\"'=/\\\[\]{}|]{1,64}\Z")
 _DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,62})(?:\.[\w-]{1,63}){0,8}|\[[0-9A-Fa-f.:]{2,45}\]")
 
 
 def redact_text(text: str) -> str:
-    """The text without secrets and addresses, and not longer than the bound."""
-    text = _BARE_KEY.sub(HIDDEN, cut_text(text))
+    """The text without secrets, addresses and invisible signs, and not longer than the bound."""
+    text = cut_text(text)
+    if not text.isascii():
+        text = _INVISIBLE.sub("", text)
+    text = _BARE_KEY.sub(HIDDEN, text)
     if not _SUSPICIOUS.search(text):
         return text
     for pattern, replacement in _PATTERNS:
@@ -121,7 +137,9 @@ def redact_text(text: str) -> str:
 
 def redact_name(text: str, longest: int = LONGEST_NAME) -> str:
     """One short line for where a name, a class or a route belongs: whatever is none is left out."""
-    line = _BLANKS.sub(" ", str(text)[: 4 * longest]).strip()
+    # Half a character is none, and no channel could carry it.
+    whole = str(text)[: 4 * longest].encode("utf-8", "replace").decode("utf-8")
+    line = _BLANKS.sub(" ", whole).strip()
     for pattern in _NO_NAMES:
         line = pattern.sub(ELLIPSIS, line)
     line = redact_text(line).replace(HIDDEN, ELLIPSIS).replace(HIDDEN_ADDRESS, ELLIPSIS)
