@@ -62,7 +62,7 @@ async def start_server(tmp_path: Path, certificate: Path) -> AsyncIterator[Start
 
 async def _send(simulator: SmtpSimulator, query: str, login: str = "") -> None:
     url = simulator.read_addresses()["url"].replace("://", f"://{login}")
-    mailer = SmtpMailer(url + query, "alerts@tournee.example", SmtpLimits(connect_seconds=3, send_seconds=5))
+    mailer = SmtpMailer(url + query, "alerts@tournee.example", SmtpLimits(connect_seconds=60, send_seconds=60))
     try:
         await mailer.send(EMAIL)
     finally:

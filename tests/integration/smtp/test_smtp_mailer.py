@@ -18,7 +18,9 @@ from tournee_sandbox.smtp.fault_plan import Fault
 from tournee_sandbox.smtp.server import SmtpOptions, SmtpSimulator
 
 SENDER = "Tournée <alerts@tournee.example>"
-SHORT = SmtpLimits(connections=1, connect_seconds=0.5, wait_seconds=5, send_seconds=0.5, idle_seconds=20)
+PATIENT = SmtpLimits(connections=1, connect_seconds=60, wait_seconds=60, send_seconds=60)
+SHORT = SmtpLimits(connections=1, connect_seconds=2.0, wait_seconds=60, send_seconds=2.0)
+"""For a server that does not answer at all."""
 
 MakeMailer = Callable[..., SmtpMailer]
 
@@ -152,7 +154,7 @@ REFUSALS = {
 @pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES.keys())
 async def test_an_outage_parks_the_job(fault: Fault, simulator: SmtpSimulator, make_mailer: MakeMailer) -> None:
     simulator.plan.put([fault])
-    mailer = make_mailer(SHORT)
+    mailer = make_mailer(SHORT if fault.kind == "hang" else PATIENT)
     with pytest.raises(OutsideUnavailable) as caught:
         await mailer.send(_email())
     assert caught.value.provider == "smtp"
@@ -166,7 +168,7 @@ async def test_a_refusal_of_one_mail_is_its_own_failure(
     fault: Fault, simulator: SmtpSimulator, make_mailer: MakeMailer
 ) -> None:
     simulator.plan.put([fault])
-    mailer = make_mailer(SHORT)
+    mailer = make_mailer(PATIENT)
     with pytest.raises(Rejected, match=str(fault.code)):
         await mailer.send(_email())
     simulator.plan.put([])
