@@ -22,7 +22,7 @@ DOOMED = "Doomed issue"
 @pytest.fixture
 async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
     """Its queues are declared; `start()` lets workers run. Newsletters whose subject is DOOMED can't be analysed."""
-    pool = await open_pool(make_patient(database_url, connect_timeout_seconds=1.0))
+    pool = await open_pool(make_patient(database_url))
     broker = BullmqBroker(BrokerSettings(redis_url))
     built = build_pipeline(pool, broker)
     built.analyser.fault = _refuse_doomed

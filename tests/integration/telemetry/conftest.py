@@ -56,7 +56,7 @@ def is_known(_kind: str) -> bool:
 @pytest.fixture
 async def pipeline(database_url: str, redis_url: str, telemetry: Telemetry) -> AsyncIterator[Pipeline]:
     """Measured; its queues are declared, `start()` lets workers run."""
-    pool = await open_pool(make_patient(database_url, connect_timeout_seconds=1.0))
+    pool = await open_pool(make_patient(database_url))
     broker = BullmqBroker(BrokerSettings(redis_url))
     built = build_pipeline(pool, broker, telemetry.observe_engine(is_known), telemetry.wrap_ports)
     telemetry.watch(pool, built.engine)
