@@ -87,7 +87,7 @@ async def open_up(settings: Settings, options: UpOptions) -> AsyncIterator[Seque
         await services.engine.start()
         stack.push_async_callback(services.engine.stop)
         config = SupervisorConfig(_list_roles(settings, options, door), settings.logs, settings.grace_seconds)
-        supervisor = Supervisor(config, services.engine.store.report_dead_worker)
+        supervisor = Supervisor(config, services.engine.report_dead)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
         await _wait_until_ready(base, services.engine, supervisor)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tournee.bootstrap.alerting import open_alerts
-from tournee.bootstrap.api import Announce
 from tournee.bootstrap.logs import configure_logs
 from tournee.bootstrap.schema import check_schema, wait_for_schema
 from tournee.bootstrap.services import Services, check_redis, look_at_redis, open_services
@@ -16,6 +16,9 @@ from tournee.bootstrap.stores import Stores, open_stores
 from tournee.engine.client import WorkerSettings
 from tournee.reports import Address
 from tournee.settings import Settings
+
+if TYPE_CHECKING:
+    from tournee.bootstrap.api import Announce
 
 
 async def run_worker(settings: Settings, *, queues: Mapping[str, int], announce: Announce, stop: asyncio.Event) -> None:

@@ -22,15 +22,7 @@ from tournee.engine.core.errors import (
     Snooze,
     UnknownQueue,
 )
-from tournee.engine.core.job import (
-    DeadJob,
-    Enqueued,
-    JobId,
-    JobState,
-    Priority,
-    QueueName,
-    WorkerId,
-)
+from tournee.engine.core.job import DeadJob, Enqueued, JobId, JobState, Priority, QueueName, WorkerId
 from tournee.engine.core.limits import QueueLimits, Rate
 from tournee.engine.core.payload import Payload
 from tournee.engine.core.retry import RetryPolicy
@@ -144,6 +136,7 @@ class Engine:
         self._relays: dict[QueueName, Relay] = {}
         self._fills: dict[QueueName, Service] = {}
         self._services: list[Service] = []
+        self._crew: Crew | None = None
         self._workers: list[Worker] = []
 
     # --- life
@@ -161,7 +154,8 @@ class Engine:
             fill = Service(f"relay {name}", drop_answer(relay.fill), self.settings.look_seconds, pause_seconds=0.004)
             relay.wake = fill.nudge
             self._relays[name], self._fills[name] = relay, fill
-        self._services = [*self._fills.values(), *(self._hire_crew() if self.settings.maintains else [])]
+        self._crew = self._hire_crew() if self.settings.maintains else None
+        self._services = [*self._fills.values(), *(self._crew.services if self._crew is not None else [])]
         for service in self._services:
             service.start()
 
@@ -274,6 +268,12 @@ class Engine:
         """Dead jobs become cancelled. Audited."""
         return await self.store.discard_dead(job_ids, who, self.registry.find_cancel_hook)
 
+    async def report_dead(self, pids: Sequence[int], host: str) -> int:
+        """A supervisor saw these processes die: their jobs are rescued at once. Answers how many were workers."""
+        if (told := await self.store.report_dead_worker(pids, host)) and self._crew is not None:
+            self._crew.nudge_rescue()
+        return told
+
     async def pause(self, queue: str, who: Operator) -> bool:
         """Nothing of the queue is dispatched or claimed any more; running jobs go on. False: no such queue."""
         return await self.store.pause_queue(QueueName(queue), True, who)
@@ -293,8 +293,8 @@ class Engine:
 
     # --- inside
 
-    def _hire_crew(self) -> list[Service]:
+    def _hire_crew(self) -> Crew:
         tools = CrewTools(
             self.store, self.broker, self.registry, self._reconciler, self._projection, self.nudge, self._observer
         )
-        return Crew(tools, self.settings, self._holder).services
+        return Crew(tools, self.settings, self._holder)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.engine.conftest import OpenBench
 from tests.integration.engine.test_relay import make_relay
-from tests.support.engine import QUICK_ENGINE, SHORT_LEASE, Bench, Work, write_effect
+from tests.support.engine import QUICK_ENGINE, SHORT_LEASE, Bench, Work, without_maintenance, write_effect
 from tournee.engine.client import Job, JobQuery, JobState, LedgerUnavailable, QueueName
 from tournee.engine.core.job import WorkerId, make_token
 from tournee.engine.maintenance.reconciler import Reconciler
@@ -93,6 +93,41 @@ async def test_a_worker_reported_dead_is_rescued_at_once(open_benches: OpenBench
         await bench.run_to_rest()
 
 
+async def test_whoever_is_told_of_a_death_rescues_without_waiting_for_its_next_look(open_benches: OpenBench) -> None:
+    bench = await open_benches(settings=replace(QUICK_ENGINE, lease_seconds=600.0, look_seconds=600.0))
+    await bench.enqueue(Work(n=0, note="hang"))
+    async with worker_process(bench) as process:
+        await bench.wait_for_state("running")
+        await bench.engine.start()
+        process.kill()
+        await process.wait()
+        assert await bench.engine.report_dead([process.pid], platform.node()) == 1
+        # Dispatched anew too: by a relay that would look in ten minutes.
+        await bench.wait_for_state("queued")
+
+
+async def test_what_a_dead_process_had_locked_is_rescued_as_soon_as_its_session_is_gone(
+    open_benches: OpenBench,
+) -> None:
+    bench = await open_benches(settings=replace(QUICK_ENGINE, lease_seconds=600.0))
+    await bench.enqueue(Work(n=0, note="hang"))
+    async with worker_process(bench) as process, bench.pool.acquire() as session:
+        await bench.wait_for_state("running")
+        await bench.engine.start()
+        process.kill()
+        await process.wait()
+        async with session.transaction():
+            await session.execute("SELECT FROM engine.jobs FOR UPDATE")
+            await bench.engine.report_dead([process.pid], platform.node())
+
+            async def is_forgotten() -> bool:
+                return await bench.engine.read_workers() == []
+
+            await bench.wait_until(is_forgotten)
+            assert (await bench.show()).state is JobState.RUNNING
+        await bench.wait_for_state("queued")
+
+
 async def test_a_worker_that_stood_still_for_less_than_the_lease_keeps_its_jobs(bench: Bench) -> None:
     await bench.engine.start()
     await bench.enqueue(Work(n=0, note="hang"))
@@ -151,16 +186,23 @@ async def test_a_process_that_comes_to_lead_rescues_at_once_by_what_it_saw_befor
     assert len((await watcher.rescue(leads=True)).returned) == 1
 
 
-async def test_what_a_dead_process_fetched_and_never_claimed_does_not_wait_for_its_lock(bench: Bench) -> None:
-    await bench.enqueue_work(2)
-    relay, reconciler = make_relay(bench), Reconciler(bench.engine.store, bench.broker)
-    await relay.fill()
+async def test_what_a_dead_process_fetched_and_never_claimed_waits_neither_for_its_lock_nor_for_an_age(
+    open_benches: OpenBench,
+) -> None:
+    bench = await open_benches(settings=without_maintenance())
     await bench.start(queues=("free",))
+    await bench.enqueue_work(2)
+
+    async def dispatched() -> bool:
+        return (await bench.broker.read_depth(WORK)).waiting == 2
+
+    await bench.wait_until(dispatched)
     [living] = await bench.engine.read_workers()
     await bench.broker.exchange(WORK, [], 1, make_token(living.id))
     [taken] = await bench.broker.exchange(WORK, [], 1, make_token(WorkerId(uuid4())))
 
-    assert (await reconciler.compare(WORK, timedelta(0))).returned == 1
+    hour = timedelta(hours=1)
+    assert (await Reconciler(bench.engine.store, bench.broker).compare(WORK, hour)).returned == 1
     assert taken.id is not None
     rows = {row.id: row for row in await bench.engine.list_jobs(JobQuery(queue=WORK))}
     # The relay may have dispatched it anew by now.

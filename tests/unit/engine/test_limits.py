@@ -36,6 +36,13 @@ def test_a_full_window_has_places_at_the_front_only() -> None:
     assert (allowance.places, allowance.front) == (0, 5)
 
 
+def test_a_window_that_shrank_below_what_it_holds_has_its_reserve_at_the_front_still() -> None:
+    seen = make_occupancy(40)
+    assert find_allowance(10, 5, seen).front == 5
+    debt = pay_front_debt(5, seen, front=5, back=0)
+    assert find_allowance(10, 5, make_occupancy(45, front_debt=debt)).is_empty
+
+
 @pytest.mark.parametrize("limits", [{"concurrency": 7}, {"tokens": 1.9}])
 def test_neither_window_nor_reserve_goes_beyond_a_limit(limits: dict[str, Any]) -> None:
     allowance = find_allowance(10, 5, make_occupancy(6, **limits))

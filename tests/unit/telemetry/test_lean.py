@@ -10,6 +10,8 @@ import sys
 LOOK = """
 import sys
 import tournee.bootstrap
+for name in tournee.bootstrap.__all__:
+    getattr(tournee.bootstrap, name)
 heavy = ("prometheus_client", "opentelemetry.sdk.trace", "opentelemetry.exporter", "requests", "google.protobuf")
 print([name for name in heavy if name in sys.modules])
 """

@@ -87,11 +87,13 @@ class Allowance:
 def find_allowance(limit: int, reserve: int, seen: Occupancy) -> Allowance:
     """The room that a window of `limit` and the queue's own limits leave; `reserve` places at the front beyond."""
     left = limit - seen.counted
+    # A window that shrank below what it holds, because a worker died, still lets pass what that worker left.
+    beyond = max(0, left) + reserve
     strict = _find_strict_room(seen)
     credit = reserve - seen.front_debt if seen.in_flight else reserve
     return Allowance(
         places=max(0, min(left, strict)),
-        front=max(0, min(left + reserve, strict, credit)),
+        front=max(0, min(beyond, strict, credit)),
         newcomers=reserve > 0 and is_crowded(limit, seen),
     )
 

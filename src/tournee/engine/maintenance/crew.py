@@ -6,6 +6,7 @@ heartbeats whether it leads or not, and that a rescuer that could not write forg
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,10 @@ from tournee.engine.maintenance.service import Service, drop_answer
 from tournee.engine.maintenance.settings import EngineSettings
 from tournee.engine.ports import NOBODY, Broker, JobStore, LedgerContended, LedgerUnavailable, Observer
 from tournee.engine.registry import Registry
+
+AFTERLOOKS_SECONDS = (0.02, 0.1, 0.3)
+"""When the rescuer looks again after a death. What a dead process had locked is passed over until its session in
+PostgreSQL has rolled back, a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,19 @@ class Crew:
         lead_for = timedelta(seconds=3 * settings.look_seconds)
         self._rescue_lead = Leadership(tools.store, "rescuer", holder, lead_for)
         pruner = Pruner(tools.store, settings.horizon)
+        self._rescuing = Service("rescuer", self._rescue, settings.look_seconds)
         self.services = [
-            Service("rescuer", self._rescue, settings.look_seconds),
+            self._rescuing,
             self._led("reconciler", self._compare_all, settings.compare_seconds),
             self._led("dead letters", tools.projection.project_changes, settings.project_seconds),
             self._led("leftovers", self._discard_leftovers, settings.leftovers_seconds),
             self._led("pruner", drop_answer(pruner.prune), settings.prune_seconds),
             *self._fire_schedules(),
         ]
+
+    def nudge_rescue(self) -> None:
+        """A death was told to the ledger: look now."""
+        self._rescuing.nudge()
 
     def _fire_schedules(self) -> list[Service]:
         # Each schedule has a lead of its own, because processes may declare different ones.
@@ -85,6 +95,9 @@ class Crew:
         if rescued.returned:
             self._tools.nudge(None)
         if rescued.workers:
+            loop = asyncio.get_running_loop()
+            for seconds in AFTERLOOKS_SECONDS:
+                loop.call_later(seconds, self._rescuing.nudge)
             # The dead may also have fetched what they never claimed: only a look into Redis tells.
             await self._compare_all()
 

@@ -74,7 +74,10 @@ class Reconciler:
         if snapshot.epoch != epochs.get(queue):
             moved = await self.recover(queue, snapshot.epoch)
             return Comparison(queue, True, moved, 0, moved)
-        snapshot = await self._without_the_dead(snapshot)
+        living = await self._without_the_dead(snapshot)
+        # What a dead process fetched was added, however short a time ago: it needs no age to be a candidate.
+        candidates |= snapshot.present - living.present
+        snapshot = living
         returned = len(await self._store.return_queued(sorted(candidates - snapshot.present)))
         discarded = await self._discard_orphans(queue, snapshot, patient)
         if returned or discarded:
