@@ -18,7 +18,7 @@ from tournee.integrations.local.analyser.topics import extract_topics
 from tournee.integrations.local.analyser.words import list_stems
 from tournee.pipeline.ports import Analysis, AnalysisRequest
 
-ANALYSER_VERSION = "2"
+ANALYSER_VERSION = "3"
 """Raise it with every change that alters an answer: it is part of the analysis cache's key."""
 
 _SUBJECT_CHARACTERS = 1_000

@@ -66,6 +66,7 @@ _LEGAL_FORMS = frozenset(
 )
 _CODE = re.compile(r"\.[a-z]\w*\.|\.[a-z]+[A-Z]|_")
 _INNER_CAPITAL = re.compile(r"[a-zß-ÿ][A-Z]|[A-Z]{2}")
+_UNITS = frozenset("TM MB GB TB KB MHz GHz".split())
 _COMMON_ACRONYMS = frozenset(
     """OK FAQ PDF URL HTML HTTP HTTPS TV PC CEO CTO CFO UTC GMT CET CEST EST PST AM PM USD EUR ID IT PS NB TL DR PR DIY
     RSS XML CSS API IP CD DVD OS UI UX FREE NEW NEWS ALL NOT AND THE MWST""".split()
@@ -109,7 +110,11 @@ def _find_names(sentence: str, lexicon: Lexicon) -> Iterator[tuple[str, bool]]:
         ):
             yield from _finish(run, at_start, lexicon)
             run = []
-        if word[0].isupper():
+        if word[0].isupper() and run and word.casefold() in lexicon.stop and word.casefold() not in _PARTICLES:
+            # `Latest Skins Now Sent`: no name goes on behind a word like that.
+            yield from _finish(run, at_start, lexicon)
+            run = []
+        elif word[0].isupper():
             if not run:
                 at_start = position == 0
             run.append(f"& {word}" if run and gap == " & " else word)
@@ -170,7 +175,9 @@ def _is_name(name: str, count: int, lower_case: set[str], lexicon: Lexicon) -> b
         return False
     if any(word.isupper() and word.casefold() in lexicon.stop for word in words) or _CODE.search(name):
         return False
-    if any(word in lexicon.calendar for word in folded) or max(map(len, words)) < 2:
+    if any(part in lexicon.calendar for word in folded for part in word.split("-")) or max(map(len, words)) < 2:
+        return False
+    if not _UNITS.isdisjoint(words):
         return False
     if len(words) == 1:
         return _is_single_name(name, count, lower_case, lexicon)
@@ -183,7 +190,7 @@ def _is_name(name: str, count: int, lower_case: set[str], lexicon: Lexicon) -> b
 
 def _is_single_name(name: str, count: int, lower_case: set[str], lexicon: Lexicon) -> bool:
     folded = name.casefold()
-    if folded in lower_case or folded in lexicon.weak or folded in lexicon.stop:
+    if folded in lower_case or folded in lexicon.weak or folded in lexicon.stop or folded in lexicon.peoples:
         return False
     if _INNER_CAPITAL.search(name):
         return len(name) <= 6 or not name.isupper()

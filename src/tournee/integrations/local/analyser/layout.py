@@ -30,6 +30,8 @@ _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _BLOCK_TAG = re.compile(r"</?(?:p|br|li|ul|ol|div|h[1-6]|t[drh]|table|d[tdl]|pre|hr)\b[^<>]{0,500}>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>@]{0,1000}>|<!--[^<>]{0,1000}-->")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]{1,2000})\)")
+_REFERENCE_LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\[[^\[\]\n]{0,80}\]")
+_REFERENCE = re.compile(r"^\s{0,3}\[[^\[\]\n]{1,80}\]:\s{1,9}\S{1,2000}\s*$", re.MULTILINE)
 _BRACKETED_ADDRESS = re.compile(r"[<(\[]\s?(?:https?://|mailto:|www\.)[^\s<>()\[\]]{1,2000}\s?[>)\]]")
 _FOOTNOTE = re.compile(r"\\(?=\s)|\s?\\?\[\d{1,3}\\?\]")
 _RULE = re.compile(r"[_=*~#+|.\-–—]{4,}")
@@ -42,6 +44,7 @@ _TECHNICAL = re.compile(
     r"-----(?:BEGIN|END) [A-Z ]+-----|Hash: \w+|#?\s?\$Id|@\w+ = |#use |<[a-z]+ |\[?(?:image|cid|img):", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'»”’)\]]*$")
+_POINTERS = (" here", " hier", " ici", " aquí", " qui", " aqui")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -86,7 +89,8 @@ def split_blocks(text: str) -> list[Block]:
 def _prepare_lines(text: str) -> list[str]:
     text = _ARMOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
     text = _drop_markup(_INVISIBLE.sub("", text))
-    text = _RULE.sub("\n", _MARKDOWN_LINK.sub(r"\1", text))
+    text = _REFERENCE_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", _REFERENCE.sub("", text)))
+    text = _RULE.sub("\n", text)
     text = _FOOTNOTE.sub("", _BRACKETED_ADDRESS.sub("", text))
     return [_EMPHASIS.sub(r"\2", _SPACES.sub(" ", line)).strip() for line in text.split("\n")]
 
@@ -160,7 +164,8 @@ def _classify(line: str, order: int) -> Block:
 
 def is_button(text: str) -> bool:
     """True for a line or link text that only says where to click."""
-    return text.casefold().strip(" .!:›»>→…|[]()-–*") in read_boilerplate().buttons
+    bare = text.casefold().strip(" .!:›»>→…|[]()-–*")
+    return bare in read_boilerplate().buttons or (len(bare.split()) <= 4 and bare.endswith(_POINTERS))
 
 
 def _drop_footer(blocks: list[Block]) -> list[Block]:

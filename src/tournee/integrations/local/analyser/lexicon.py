@@ -60,6 +60,10 @@ class Lexicon:
     """Words that begin a sentence which leans on the one before."""
     addressing: frozenset[str] = frozenset()
     """Words that begin a greeting, a call to act or the writer's own small talk."""
+    auxiliaries: frozenset[str] = frozenset()
+    """The commonest verbs: few sentences do without one, and few headings hold one."""
+    peoples: frozenset[str] = frozenset()
+    """Languages and peoples: written with a capital, and no names."""
 
 
 class Phrases:

@@ -50,13 +50,18 @@ def choose_key_links(
             # A link that the content does not show, where most are shown, stands in the footer.
             continue
         why, worth = _explain(text, link.url, blocks, position)
-        if not why or read_boilerplate().frame.are_in(why.casefold()):
+        if not why or _is_navigation(why) or read_boilerplate().frame.are_in(why.casefold()):
             continue
         worth += 0.8 * share_stems(why, topic_stems, lexicon) - 0.01 * order
         known = targets.get(link.url)
         if known is None or worth > known.worth:
             targets[link.url] = _Target(link.url, why, worth, known.order if known else order)
     return _pick(list(targets.values()))
+
+
+def _is_navigation(why: str) -> bool:
+    """Whether a reason is a row of links (`Home | Reviews | Downloads`): it gives none for any of them."""
+    return why.count("|") >= 2
 
 
 def _pick(targets: Sequence[_Target]) -> list[KeyLink]:

@@ -94,7 +94,7 @@ def can_stand(text: str, lexicon: Lexicon) -> bool:
     if not _COMPLETE.search(text) or _ADDRESS.search(text):
         return False
     first = text.lstrip("\"'«“„‘([¿¡ ")[:1]
-    if not first or first.islower() or text.count("(") != text.count(")") or text.count('"') % 2:
+    if not first or first.islower() or text[0] in "*†‡" or text.count("(") != text.count(")") or text.count('"') % 2:
         return False
     letters = sum(character.isalpha() for character in text)
     capitals = sum(character.isupper() for character in text)

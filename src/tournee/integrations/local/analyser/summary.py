@@ -7,6 +7,7 @@ Sentences that repeat a chosen one are passed over.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tournee.integrations.local.analyser.layout import Block, BlockKind, clean_line
@@ -26,6 +27,12 @@ _ENOUGH_CHARACTERS = 330
 _FAINT_WORTH = 0.3
 """A sentence below this part of the best one's worth adds nothing."""
 
+_SHOUTED_OPENING = re.compile(r"(?:[A-Z][A-Z.&'-]{1,30}\s){2,12}?[A-Z.&'-]{1,30}:\s")
+"""`SPECIAL OFFER FROM US: …`: how advertisements open."""
+
+_REPEATED_TITLE = 0.05
+_RUN_IN_HEADING = 0.15
+_HEADING_CHARACTERS = 60
 _MEAGRE_CHARACTERS = 100
 _MANY_HEADLINES = 5
 
@@ -36,7 +43,7 @@ def summarise(blocks: Sequence[Block], subject: str, lexicon: Lexicon) -> str:
         return ""
     candidates = list_candidates(blocks, lexicon, MAX_CANDIDATES)
     if not candidates:
-        return _join_headlines(blocks, subject)
+        return _join_headlines(blocks, subject, lexicon)
     vectors = weigh_stems([list_stems(sentence.text, lexicon) for sentence in candidates])
     subject_stems = frozenset(list_stems(subject, lexicon))
     worths = [
@@ -48,7 +55,7 @@ def summarise(blocks: Sequence[Block], subject: str, lexicon: Lexicon) -> str:
     chosen = _choose(candidates, vectors, worths)
     summary = " ".join(candidates[position].text for position in sorted(chosen))
     if len(summary) < _MEAGRE_CHARACTERS and count_headlines(blocks) >= _MANY_HEADLINES:
-        return _join_headlines(blocks, subject) or summary
+        return _join_headlines(blocks, subject, lexicon) or summary
     return summary
 
 
@@ -75,13 +82,36 @@ def _weigh_sentence(
         worth *= 1 + 0.6 * min(1.0, shared / min(3, len(subject_stems)))
     length = len(sentence.text)
     worth *= 0.7 if length < 50 else 0.8 if length > 280 else 1.0
+    if _repeats_title(vector, subject_stems):
+        worth *= _REPEATED_TITLE
+    if _is_run_in_heading(sentence, lexicon):
+        worth *= _RUN_IN_HEADING
     return worth * _weigh_wording(sentence, lexicon)
+
+
+def _repeats_title(vector: Vector, title_stems: frozenset[str]) -> bool:
+    """Whether a sentence says hardly more than the title, which is shown above the summary."""
+    return (len(title_stems) >= 2 and title_stems.issuperset(vector)) or (
+        len(title_stems) >= 4 and title_stems.issubset(vector) and len(vector) <= len(title_stems) + 1
+    )
+
+
+def _is_run_in_heading(sentence: Sentence, lexicon: Lexicon) -> bool:
+    """Whether a short first sentence of a paragraph has no verb of its own, as headings have none."""
+    if sentence.place != 0 or len(sentence.text) > _HEADING_CHARACTERS or not lexicon.auxiliaries:
+        return False
+    if not sentence.text.endswith("."):
+        return False
+    words = {word.casefold() for word, _, _ in find_words(sentence.text, lexicon.language)}
+    return lexicon.auxiliaries.isdisjoint(words)
 
 
 def _weigh_wording(sentence: Sentence, lexicon: Lexicon) -> float:
     text = sentence.text
     words = [word.casefold().replace("’", "'") for word, _, _ in find_words(text, "")]
     worth = 1.0
+    if _SHOUTED_OPENING.match(text):
+        worth *= 0.3
     if words and (words[0] in lexicon.openers or text[:1] in "(["):
         worth *= 0.3
     if words and words[0] in lexicon.addressing:
@@ -117,14 +147,20 @@ def _choose(candidates: Sequence[Sentence], vectors: Sequence[Vector], worths: S
     return chosen
 
 
-def _join_headlines(blocks: Sequence[Block], subject: str) -> str:
+def _stands_alone(text: str, lexicon: Lexicon) -> bool:
+    """Whether a line is neither the rest of another nor goes on in the next, and is not the newsletter's own name."""
+    last = text.rsplit(" ", 1)[-1].casefold()
+    return not (text[:1].islower() or last in lexicon.stop or read_boilerplate().masthead.are_in(text.casefold()))
+
+
+def _join_headlines(blocks: Sequence[Block], subject: str, lexicon: Lexicon) -> str:
     """What a mail of nothing but headlines and teasers says, whole lines between middle dots."""
+    shown = [block for block in blocks if _is_headline(block)]
+    standing = [block for block in shown if _stands_alone(clean_line(block.text), lexicon)]
     headlines: list[str] = []
     length = 0
     folded_subject = subject.casefold()
-    for block in blocks:
-        if not _is_headline(block):
-            continue
+    for block in standing or shown:
         text = clean_line(block.text).strip(" |")
         if (
             text.casefold() in folded_subject
@@ -143,6 +179,7 @@ def _is_headline(block: Block) -> bool:
     if (
         block.kind is BlockKind.FRAGMENT
         or "://" in block.text
+        or block.text.count("|") >= 2
         or read_boilerplate().frame.are_in(block.text.casefold())
     ):
         return False
