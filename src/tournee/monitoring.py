@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -66,7 +66,8 @@ def mount_alerts(app: Application, settings: Settings | None = None, *, process:
 def build_alerts(settings: Settings, watch: Watch, clock: Clock = SYSTEM_CLOCK) -> Alerts:
     """One process's alerts, not started yet."""
     channels, watchers = _choose_channels(settings), _list_watchers(settings, watch)
-    return Alerts(read_alert_settings(settings, watch), channels, watchers, clock)
+    of_children = _list_watchers(settings, replace(watch, tells=False))
+    return Alerts(read_alert_settings(settings, watch), channels, watchers, clock, of_children)
 
 
 def read_alert_settings(settings: Settings, watch: Watch) -> AlertSettings:

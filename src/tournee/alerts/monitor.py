@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -69,6 +70,18 @@ class Monitor:
         self.settings = settings
         self._clock = clock
         self._monotonic = clock.monotonic
+        self.wake: Callable[[], None] | None = None
+        """Called once, at the next thing that is recorded."""
+        self.on_suspicion: Callable[[], None] = lambda: None
+        """Called in `digest` for an error that a store which is down would explain."""
+        watched = {TOO_MANY_REQUESTS} if settings.watches_rate_limits else set()
+        self.watched_statuses = (settings.client_error_statuses - {TOO_MANY_REQUESTS}) | watched
+        """Which statuses below 500 are worth recording."""
+        self.forget_all()
+
+    def forget_all(self) -> None:
+        """Begin anew: in a child that was forked, what its parent recorded is the parent's to tell."""
+        settings = self.settings
         self._queue: deque[tuple[Any, ...]] = deque()
         self._limit = settings.queue_limit
         self._lock = threading.Lock()
@@ -78,11 +91,6 @@ class Monitor:
         self._places: dict[tuple[str, str], str] = {}
         self._overflowed = 0
         self._limit_windows: dict[tuple[_Kind, str], SlidingWindow] = {}
-        self.on_suspicion: Callable[[], None] = lambda: None
-        """Called in `digest` for an error that a store which is down would explain."""
-        watched = {TOO_MANY_REQUESTS} if settings.watches_rate_limits else set()
-        self.watched_statuses = (settings.client_error_statuses - {TOO_MANY_REQUESTS}) | watched
-        """Which statuses below 500 are worth recording."""
         self.book = IncidentBook(settings, self._now())
         self._errors = ErrorCount(settings, self.book, self._when)
 
@@ -130,6 +138,8 @@ class Monitor:
         self._put_control(lambda: self.book.drop(condition, key))
 
     def _put_control(self, act: Callable[[], None], *, vital: bool = True) -> None:
+        if self.wake is not None:
+            self._wake_up()
         if len(self._control) < (VITAL_LIMIT if vital else CONTROL_LIMIT):
             self._control.append(act)
         else:
@@ -137,11 +147,21 @@ class Monitor:
                 self._overflow[_Kind.REPORT] += 1
 
     def _put(self, entry: tuple[Any, ...]) -> None:
+        if self.wake is not None:
+            self._wake_up()
         if len(self._queue) < self._limit:
             self._queue.append(entry)
         else:
             with self._lock:
                 self._overflow[entry[0]] += 1
+
+    def _wake_up(self) -> None:
+        with self._lock:
+            wake, self.wake = self.wake, None
+        if wake is not None:
+            # No thread may be had at the moment; whoever records must not hear of it.
+            with suppress(RuntimeError):
+                wake()
 
     # --- in the alert thread
 

@@ -3,13 +3,16 @@
 Lifecycle contract: `start` returns at once; `stop` lets what waits be sent within its time limit, by e-mail in
 Discord's place where it matters, logs what reached nobody, and returns when nothing of it runs any more; a process that
 ends without `stop` is not held up. In a thread of its own, because it must look and tell when the program's event loop
-hangs, is blocked, or is not there at all.
+hangs, is blocked, or is not there at all. A child that is forked after `start` tells of its own errors: threads are not
+inherited, so it starts one with the first of them, and leaves it to its parent to tell of the stores.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,11 +71,14 @@ class Alerts:
         channels: Channels | None = None,
         watchers: Callable[[], Sequence[Watcher]] = tuple,
         clock: Clock = SYSTEM_CLOCK,
+        watchers_of_children: Callable[[], Sequence[Watcher]] = tuple,
     ) -> None:
         self.settings = settings
         self.monitor = Monitor(settings, clock)
         self._channels = channels or Channels()
         self._make_watchers = watchers
+        self._make_watchers_of_children = watchers_of_children
+        self._follows_forks = False
         self._clock = clock
         self._dispatcher: Dispatcher | None = None
         self._told: dict[str, int] = {}
@@ -85,6 +91,9 @@ class Alerts:
 
     def start(self) -> None:
         """Begin."""
+        if not self._follows_forks:
+            self._follows_forks = True
+            _follow_forks(self)
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run_thread, name="alerts", daemon=True)
         self._thread.start()
@@ -96,6 +105,16 @@ class Alerts:
         if self._thread is not None:
             self._thread.join(seconds + STEP_SECONDS + 1.0)
             self._thread = None
+
+    def continue_in_child(self) -> None:
+        """Called in a child that was forked: nothing of the parent's is told here, and nothing is started yet."""
+        if self._thread is None:
+            return
+        self._thread, self._dispatcher, self._told = None, None, {}
+        self._stopping = threading.Event()
+        self._make_watchers = self._make_watchers_of_children
+        self.monitor.forget_all()
+        self.monitor.wake = self.start
 
     def snapshot(self) -> AlertCounts:
         """Counts since the start. May be called from any thread."""
@@ -212,3 +231,14 @@ class Alerts:
         self._step_safely()
         self._open_dispatcher().conclude()
         self._step_safely()
+
+
+def _follow_forks(alerts: Alerts) -> None:
+    """Nothing can be taken off that list again, so it must not keep alive what nobody else does."""
+    known = weakref.ref(alerts)
+
+    def continue_in_child() -> None:
+        if (kept := known()) is not None:
+            kept.continue_in_child()
+
+    os.register_at_fork(after_in_child=continue_in_child)

@@ -221,17 +221,15 @@ async def test_an_error_that_waits_for_a_look_at_a_store_is_told_before_the_end(
     assert message.sent["embeds"][0]["title"] == "Error 500: GET /broken"
 
 
-async def test_a_program_that_just_ends_tells_what_it_recorded_also_by_name_and_by_mail(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """An interpreter that ends starts no more work in executors, which is how names are looked up and mail is sent."""
-    settings = make_settings(sandbox, tmp_path)
+def make_environment(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """Of a program of the operator's own; hosts by their names."""
+    settings = make_settings(sandbox, folder)
     assert settings.discord_webhook_url is not None
     assert settings.smtp_url is not None
-    environment = {
+    return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": ":".join(sys.path),
-        "TOURNEE_HOME": str(tmp_path / "home"),
+        "TOURNEE_HOME": str(folder / "home"),
         "TOURNEE_ENV": "production",
         "TOURNEE_DISCORD_WEBHOOK_URL": settings.discord_webhook_url.get_secret_value().replace(
             "127.0.0.1", "localhost"
@@ -240,6 +238,48 @@ async def test_a_program_that_just_ends_tells_what_it_recorded_also_by_name_and_
         "TOURNEE_ADMIN_EMAILS": "ann@example.org",
         "TOURNEE_ALERT_QUIET_START_SECONDS": "0",
     }
+
+
+async def run_program(program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", program]
+    return await asyncio.to_thread(
+        subprocess.run, words, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+async def test_a_child_that_is_forked_after_the_start_tells_of_its_own_errors_and_of_no_others(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A server loads the application and its alerts, then forks the workers that serve it."""
+    program = """
+import os, sys, threading
+from fastapi import FastAPI
+from tournee.monitoring import mount_alerts
+
+alerts = mount_alerts(FastAPI())
+alerts.monitor.record_response(500, {"method": "GET", "path": "/parent"})
+for path in ("/child", ""):
+    child = os.fork()
+    if child == 0:
+        if path:
+            alerts.monitor.record_response(500, {"method": "GET", "path": path})
+        alone = not any(thread.name == "alerts" and thread.is_alive() for thread in threading.enumerate())
+        alerts.stop(30.0)
+        os._exit(0 if alone is not bool(path) else 7)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+alerts.stop(30.0)
+"""
+    answer = await run_program(program, make_environment(sandbox, tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    titles = [embed["title"] for message in sandbox.discord.store.messages for embed in message.sent["embeds"]]
+    assert sorted(titles) == ["Error 500: GET /child", "Error 500: GET /parent"], answer.stderr
+
+
+async def test_a_program_that_just_ends_tells_what_it_recorded_also_by_name_and_by_mail(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """An interpreter that ends starts no more work in executors, which is how names are looked up and mail is sent."""
     program = """
 from fastapi import FastAPI
 from tournee.alerts import CONDITIONS, conditions
@@ -249,9 +289,7 @@ from tournee.monitoring import mount_alerts
 alerts = mount_alerts(FastAPI())
 alerts.monitor.report(Fault(CONDITIONS[conditions.DATABASE_DOWN], "", "PostgreSQL"))
 """
-    answer = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
+    answer = await run_program(program, make_environment(sandbox, tmp_path))
     assert answer.returncode == 0, answer.stderr
     assert len(sandbox.discord.store.messages) == 1, answer.stderr
     assert read_subjects(sandbox) == ["[Tournée] Database down: PostgreSQL"], answer.stderr
