@@ -83,7 +83,10 @@ def make_model(bias: float, weights: Mapping[str, float]) -> Model:
 
 def find_corpus() -> Path:
     """The folder that TOURNEE_CORPUS names."""
-    return Path(os.environ["TOURNEE_CORPUS"])
+    folder = os.environ.get("TOURNEE_CORPUS")
+    if not folder:
+        sys.exit("set TOURNEE_CORPUS to the folder of labelled mails")
+    return Path(folder)
 
 
 def load_samples(corpus: Path) -> list[Sample]:

@@ -12,6 +12,7 @@ from tests.support.bouncer import Bouncer, require_pgbouncer, run_bouncer
 from tests.support.external import ExternalPair, ExternalServers, ExternalServersMissing, require_external_servers
 from tests.support.folders import open_folder
 from tests.support.servers import SessionServers, run_session_servers
+from tournee_sandbox.mailbox import write_sample_mailbox
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,19 @@ def home() -> Iterator[Path]:
 def corpus() -> Path:
     """The folder of sample mails; skips where TOURNEE_CORPUS does not name it."""
     return _read_folder("TOURNEE_CORPUS")
+
+
+@pytest.fixture
+def mails(home: Path) -> Path:
+    """A folder of mails that is always there: the corpus, or else the sample mailbox in three copies that differ."""
+    if os.environ.get("TOURNEE_CORPUS"):
+        return _read_folder("TOURNEE_CORPUS") / "mail"
+    folder = home / "mails"
+    for number in range(3):
+        write_sample_mailbox(folder / str(number))
+        for path in (folder / str(number)).rglob("*.eml"):
+            path.write_bytes(b"X-Copy: %d\r\n%s" % (number, path.read_bytes()))
+    return folder
 
 
 @pytest.fixture(scope="session")

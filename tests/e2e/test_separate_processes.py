@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.external, pytest.mark.timeout(900)]
 
 
 async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_worker(
-    corpus: Path, home: Path, external_servers: ExternalServers
+    mails: Path, home: Path, external_servers: ExternalServers
 ) -> None:
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(open_mail_sink(home / "sink"))
@@ -33,7 +33,7 @@ async def test_api_and_two_workers_outlast_flush_kill_of_redis_and_kill_of_a_wor
         doomed = await stack.enter_async_context(serve_command("worker", home=home / "first", more=more))
         await stack.enter_async_context(serve_command("worker", home=home / "second", more=more))
         importing = asyncio.create_task(
-            run_command("import", str(corpus / "mail"), "--notify", "--json", home=home / "cli", more=more, seconds=600)
+            run_command("import", str(mails), "--notify", "--json", home=home / "cli", more=more, seconds=600)
         )
         await wait_for_notified(external_servers.database_url, 5)
         async with redis.asyncio.Redis.from_url(external_servers.redis_url) as client:

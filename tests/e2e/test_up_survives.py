@@ -1,4 +1,4 @@
-"""While the corpus is imported, Redis is emptied and killed, and a worker killed; nothing is lost or told twice."""
+"""While mails are imported, Redis is emptied and killed, and a worker killed; nothing is lost or told twice."""
 
 from __future__ import annotations
 
@@ -34,18 +34,14 @@ def find_valkey(stack: StackFile, serving: Serving) -> psutil.Process:
     raise AssertionError("there is no Valkey to kill")
 
 
-async def test_import_of_the_corpus_outlasts_flush_kill_of_valkey_and_kill_of_a_worker(
-    corpus: Path, home: Path
-) -> None:
+async def test_an_import_outlasts_flush_kill_of_valkey_and_kill_of_a_worker(mails: Path, home: Path) -> None:
     async with open_mail_sink(home / "sink") as sink:
         more = {"TOURNEE_SMTP_URL": sink.url}
         async with serve_command("up", home=home / "h", more=more) as up:
             stack = read_stack(home / "h")
             assert stack is not None
             importing = asyncio.create_task(
-                run_command(
-                    "import", str(corpus / "mail"), "--notify", "--json", home=home / "h", more=more, seconds=600
-                )
+                run_command("import", str(mails), "--notify", "--json", home=home / "h", more=more, seconds=600)
             )
             await wait_for_notified(stack.database_url, 5)
             async with redis.asyncio.Redis.from_url(stack.redis_url) as client:
