@@ -6,6 +6,7 @@ on the line shows the rest. Refuses to decide anything that a command's own modu
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -90,6 +91,7 @@ def _read_common_options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and answer its exit code."""
     _keep_script_to_this_process()
+    _print_what_terminal_knows()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
@@ -109,6 +111,12 @@ def _keep_script_to_this_process() -> None:
     script = sys.modules.get("__main__")
     if script is not None and script.__spec__ is None:
         script.__spec__ = ModuleSpec("tournee.__main__", None)
+
+
+def _print_what_terminal_knows() -> None:
+    """Have a character that the terminal's encoding lacks come out as `?`, and not end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _finish_logs() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from tournee.cli.errors import Interrupted
@@ -52,10 +52,7 @@ def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]], *, cancel_a
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
-            if received:
-                # All is closed by now. A thread that is stuck, in a read from a dead network disk, would still hold the
-                # process: one more Ctrl-C ends it, as SIGTERM does.
-                signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _release_interrupt(received)
 
     with asyncio.Runner(loop_factory=_choose_loop_factory()) as runner:
         try:
@@ -67,6 +64,14 @@ def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]], *, cancel_a
     if received and (cancel_at == 1 or received[0] is signal.SIGINT):
         raise Interrupted(received[0])
     return result
+
+
+def _release_interrupt(received: Sequence[signal.Signals]) -> None:
+    """Once all is closed, let one more Ctrl-C end the process, as SIGTERM does: a thread that is stuck, in a read from
+    a dead network disk, would hold it for ever.
+    """
+    if received:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _choose_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 HEAVY = (
@@ -75,6 +77,14 @@ def test_sigterm_is_the_regular_end_of_a_service() -> None:
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (0, "")
+
+
+def test_a_terminal_that_knows_no_dash_gets_its_table_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    with start("jobs", "list") as process:
+        printed, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    assert printed.isascii()
 
 
 def test_a_closed_pipe_ends_the_command_quietly() -> None:
