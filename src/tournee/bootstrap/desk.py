@@ -35,12 +35,15 @@ class OperatorDesk:
         """See the port."""
         console = ConsoleStore(self._services.pool)
         cost = await read_cost(self._services.pool)
+        limits = {row.queue: row for row in await console.list_limits()}
         stack = self._services.stores.stack
         return StatusReport(
             home=str(self._services.settings.home),
             running=stack is not None and stack.lasts,
             addresses=[Address(name, url) for name, url in stack.addresses.items()] if stack else [],
-            queues=sort_queues(to_queue_report(view) for view in await self._engine.read_status()),
+            queues=sort_queues(
+                to_queue_report(view, limits.get(view.ledger.queue)) for view in await self._engine.read_status()
+            ),
             workers=[to_worker_report(row) for row in await self._engine.read_workers()],
             providers=[to_provider_report(row) for row in await self._engine.read_providers()],
             mailboxes=[to_mailbox_report(row) for row in await console.list_mailboxes()],

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from tournee.engine.client import AttemptRow, DeadJob, JobRow, ProviderRow, QueueOverview, ScheduleRow, WorkerRow
 from tournee.pipeline.store.console_rows import Mailbox
+from tournee.pipeline.store.console_waiting import Limits
 from tournee.reports import (
     AttemptReport,
     JobDetail,
     JobReport,
+    LimitsReport,
     MailboxReport,
     ProviderReport,
     QueueReport,
@@ -20,8 +22,8 @@ from tournee.reports import (
 from tournee.settings import QUEUES
 
 
-def to_queue_report(view: QueueOverview) -> QueueReport:
-    """One queue, both sides."""
+def to_queue_report(view: QueueOverview, limits: Limits | None = None) -> QueueReport:
+    """One queue, both sides, with what limits it."""
     ledger, redis = view.ledger, view.redis
     return QueueReport(
         queue=ledger.queue,
@@ -41,6 +43,20 @@ def to_queue_report(view: QueueOverview) -> QueueReport:
         redis_active=redis.active if redis else None,
         redis_failed=redis.failed if redis else None,
         drift=view.drift,
+        limits=to_limits_report(limits) if limits else LimitsReport(),
+    )
+
+
+def to_limits_report(row: Limits) -> LimitsReport:
+    """The limits of one queue."""
+    return LimitsReport(
+        concurrency=row.concurrency,
+        per_tenant_concurrency=row.per_tenant_concurrency,
+        rate_count=row.rate_count,
+        rate_seconds=row.rate_seconds,
+        per_tenant_rate_count=row.per_tenant_rate_count,
+        per_tenant_rate_seconds=row.per_tenant_rate_seconds,
+        rate_left=row.rate_left,
     )
 
 

@@ -13,6 +13,7 @@ from tournee.reports import (
     BulkReport,
     JobDetail,
     JobReport,
+    LimitsReport,
     MailboxReport,
     QueueReport,
     ScheduleReport,
@@ -113,6 +114,26 @@ def print_queues(queues: Sequence[QueueReport]) -> None:
     redis = ["queue", "waiting", "active", "drift", "breaker", "paused", "priority"]
     sides = ([q.queue, q.redis_waiting, q.redis_active, q.drift, q.breaker, q.paused, q.priority] for q in queues)
     print_table(redis, sides, title="queues, in Redis")
+    limited = [[q.queue, *describe_limits(q.limits)] for q in queues if q.limits != LimitsReport()]
+    if limited:
+        print_table(["queue", "in flight", "of a tenant", "rate", "left", "rate of a tenant"], limited, title="limits")
+
+
+def describe_limits(limits: LimitsReport) -> list[object]:
+    """A queue's limits; a rate is said as so many in so many seconds."""
+    left = None if limits.rate_left is None else int(limits.rate_left)
+    return [
+        limits.concurrency,
+        limits.per_tenant_concurrency,
+        describe_rate(limits.rate_count, limits.rate_seconds),
+        left,
+        describe_rate(limits.per_tenant_rate_count, limits.per_tenant_rate_seconds),
+    ]
+
+
+def describe_rate(count: int | None, seconds: float | None) -> str | None:
+    """None where there is no such rate."""
+    return None if count is None or seconds is None else f"{count} in {seconds:g} s"
 
 
 def print_schedules(schedules: Sequence[ScheduleReport]) -> None:

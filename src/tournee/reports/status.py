@@ -18,6 +18,21 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsReport:
+    """What holds a queue over all processes; None: no such limit. A rate is so many dispatches in so many seconds, and
+    `rate_left` how many it leaves now.
+    """
+
+    concurrency: int | None = None
+    per_tenant_concurrency: int | None = None
+    rate_count: int | None = None
+    rate_seconds: float | None = None
+    per_tenant_rate_count: int | None = None
+    per_tenant_rate_seconds: float | None = None
+    rate_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueReport:
     """One queue, ledger and Redis side by side. Redis' figures are None when it does not answer.
 
@@ -41,6 +56,7 @@ class QueueReport:
     redis_active: int | None = None
     redis_failed: int | None = None
     drift: int | None = None
+    limits: LimitsReport = field(default_factory=LimitsReport)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from tournee.web import board, metrics, state
 from tournee.web.access import AccessMiddleware
 from tournee.web.api import routes as api_routes
 from tournee.web.console import actions, demo, entrance, live, pages
+from tournee.web.console.answers import answer_notice, wants_notice
 from tournee.web.console.overview import OverviewRenderer
-from tournee.web.console.render import render_page
+from tournee.web.console.render import localiser_of, render_page
 from tournee.web.feed import Feed
 from tournee.web.ports import UNAVAILABLE, WebServices
 from tournee.web.recovery import RecoveryWatch
@@ -109,6 +110,9 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     if not wants_page(request):
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
     key = "error.not_found" if error.status_code == 404 else "error.refused"
+    if wants_notice(request):
+        text = localiser_of(request).text
+        return answer_notice(request, f"{text(key)} {text('act.not_done')}", status_code=error.status_code)
     context = {"message": key, "detail": "" if error.status_code == 404 else error.detail, "status": error.status_code}
     return render_page(request, "error.html", context, status_code=error.status_code)
 
@@ -125,14 +129,22 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 async def _answer_unavailable(request: Request, error: Exception) -> Response:
     _log.warning("web.unavailable", path=request.url.path, error=repr(error))
     if not wants_page(request):
-        return JSONResponse(
-            {"error": "PostgreSQL or Redis does not answer; try again in a moment."}, 503, headers={"retry-after": "3"}
-        )
-    return render_page(request, "unavailable.html", {}, status_code=503, headers={"retry-after": "3"})
+        outcome = "it is not certain whether it was done; " if request.method == "POST" else ""
+        error_text = f"PostgreSQL or Redis does not answer; {outcome}try again in a moment."
+        return JSONResponse({"error": error_text}, 503, headers={"retry-after": "3"})
+    if wants_notice(request):
+        text = localiser_of(request).text("unavailable.act")
+        return answer_notice(request, text, status_code=503, headers={"retry-after": "3"})
+    # A page that was asked for is asked for again; an act is repeated by nobody but whoever wants it.
+    context = {"acted": request.method == "POST"}
+    return render_page(request, "unavailable.html", context, status_code=503, headers={"retry-after": "3"})
 
 
 async def _answer_fault(request: Request, error: Exception) -> Response:
     _log.error("web.fault", path=request.url.path, exc_info=error)
     if not wants_page(request):
         return JSONResponse({"error": "This is a fault of ours; it is in the log."}, 500)
+    if wants_notice(request):
+        text = localiser_of(request).text
+        return answer_notice(request, f"{text('error.fault')}. {text('act.unknown_done')}", status_code=500)
     return render_page(request, "error.html", {"message": "error.fault", "detail": "", "status": 500}, status_code=500)

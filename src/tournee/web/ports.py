@@ -26,10 +26,12 @@ from tournee.engine.client import (
     Operator,
     QueueName,
     QueueOverview,
+    ScheduleRow,
 )
 from tournee.pipeline.ports import SearchIndex
 from tournee.pipeline.store.console_job_rows import DeadLine, JobDetail, JobLine, Provider, Worker
 from tournee.pipeline.store.console_rows import Mailbox, MessageLine, NewsletterLine, Totals, Trace
+from tournee.pipeline.store.console_waiting import Limits, Waiting
 
 UNAVAILABLE: tuple[type[Exception], ...] = (
     *pool.UNAVAILABLE,
@@ -51,11 +53,20 @@ class DepthReader(Protocol):
         ...
 
 
+class ScheduleReader(Protocol):
+    """The part of the schedules that is looked at; kept by the engine's."""
+
+    async def list_rows(self) -> Sequence[ScheduleRow]: ...
+
+
 class EngineDoor(Protocol):
     """The engine's public face, as far as the web needs it; kept by `tournee.engine.client.Engine`."""
 
     @property
     def broker(self) -> DepthReader: ...
+
+    @property
+    def schedules(self) -> ScheduleReader: ...
 
     async def read_status(self) -> Sequence[QueueOverview]:
         """Every queue, ledger and Redis side by side; called once a second, so it stays cheap at any size."""
@@ -118,6 +129,10 @@ class ConsoleReads(Protocol):
     ) -> list[JobLine]: ...
 
     async def show_job(self, job_id: int) -> JobDetail | None: ...
+
+    async def explain_waiting(self, job_id: int) -> Waiting | None: ...
+
+    async def list_limits(self) -> list[Limits]: ...
 
     async def list_dead(
         self, queue: str | None = None, before: tuple[datetime, int] | None = None, limit: int = 50
@@ -196,5 +211,7 @@ class WebServices:
     version: str = "0.1.0"
     queue_order: Sequence[str] = ("fetchEmails", "processMails", "indexNews", "sendNotifications")
     read_timeout_seconds: float = 3.0
+    act_timeout_seconds: float = 10.0
+    """For what changes something; below the 15 s after which a page stops waiting for an answer."""
     snapshot_interval_seconds: float = 1.0
     max_streams: int = 64

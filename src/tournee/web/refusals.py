@@ -10,7 +10,8 @@ from enum import Enum
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tournee.web.console.render import render_page
+from tournee.web.console.answers import answer_notice, wants_notice
+from tournee.web.console.render import localiser_of, render_page
 
 
 class Refusal(Enum):
@@ -35,7 +36,17 @@ def refuse(request: Request, refusal: Refusal) -> Response:
         status = 401 if refusal is Refusal.STRANGER else refusal.status
         headers = {"www-authenticate": "Bearer"} if status == 401 else None
         return JSONResponse({"error": refusal.sentence}, status_code=status, headers=headers)
+    if wants_notice(request):
+        return answer_notice(request, _explain(request, refusal), status_code=refusal.status)
     return render_page(request, "refused.html", {"message": refusal.key}, status_code=refusal.status)
+
+
+def _explain(request: Request, refusal: Refusal) -> str:
+    """What somebody is told who is at work on a page: a stranger was none when that page was opened."""
+    text = localiser_of(request).text
+    if refusal is Refusal.STRANGER:
+        return f"{text('act.not_done')} {text('live.over')}"
+    return text(refusal.key)
 
 
 def wants_page(request: Request) -> bool:

@@ -39,9 +39,9 @@ class Sessions:
         """Is this the access token? Takes the same time for every wrong one."""
         return hmac.compare_digest(self._digest(b"token", offered), self._digest(b"token", self._token.decode()))
 
-    def open_session(self) -> tuple[Session, str]:
-        """A new session and the value of its cookie."""
-        session = Session(secrets.token_urlsafe(16))
+    def open_session(self, known: Session | None = None) -> tuple[Session, str]:
+        """A session, a new one or the one `known`, and the value of its cookie, which lasts from now on."""
+        session = known or Session(secrets.token_urlsafe(16))
         return session, self._serializer.dumps(session.id)
 
     def read_session(self, cookie: str | None) -> Session | None:

@@ -17,9 +17,10 @@ from typing import TypeVar
 
 import structlog
 
-from tournee.engine.client import BrokerDepth, QueueOverview, QueueStatus
+from tournee.engine.client import BrokerDepth, QueueOverview, QueueStatus, ScheduleRow
 from tournee.pipeline.store.console_job_rows import DeadLine, Provider, Worker
 from tournee.pipeline.store.console_rows import Mailbox, NewsletterLine, Totals
+from tournee.pipeline.store.console_waiting import Limits
 from tournee.web.patience import read_within
 from tournee.web.ports import DEAD_LETTERS, UNAVAILABLE, WebServices
 from tournee.web.recovery import Recovery
@@ -45,6 +46,7 @@ class QueueLine:
     finished_per_second: float
     drift: int | None
     drifting: bool
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Snapshot:
     workers: Sequence[Worker] = ()
     providers: Sequence[Provider] = ()
     mailboxes: Sequence[Mailbox] = ()
+    schedules: Sequence[ScheduleRow] = ()
     totals: Totals | None = None
     database_away_since: datetime | None = None
     redis_away_since: datetime | None = None
@@ -84,6 +87,8 @@ class _Ledger:
     workers: Sequence[Worker] = ()
     providers: Sequence[Provider] = ()
     mailboxes: Sequence[Mailbox] = ()
+    schedules: Sequence[ScheduleRow] = ()
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 def is_alive(worker: Worker) -> bool:
@@ -154,6 +159,7 @@ class SnapshotReader:
             workers=self._ledger.workers,
             providers=self._ledger.providers,
             mailboxes=self._ledger.mailboxes,
+            schedules=self._ledger.schedules,
             totals=self._totals,
             database_away_since=None if ledger is not None else self._latest.database_away_since or now,
             redis_away_since=None if dead_letters is not None else self._latest.redis_away_since or now,
@@ -201,6 +207,8 @@ class SnapshotReader:
             workers=await console.list_workers(),
             providers=await console.list_providers(),
             mailboxes=await console.list_mailboxes(),
+            schedules=await self._services.engine.schedules.list_rows(),
+            limits={row.queue: row for row in await console.list_limits()},
         )
 
     def _compare(self, row: QueueOverview, *, comparable: bool) -> QueueLine:
@@ -209,7 +217,8 @@ class SnapshotReader:
         if comparable and redis is not None:
             drift = ledger.queued + ledger.running - redis.waiting - redis.active
         drifting = self._is_drifting(ledger.queue, drift)
-        return QueueLine(ledger, redis, self._rates.read(ledger.queue), drift, drifting)
+        limits = self._ledger.limits.get(ledger.queue)
+        return QueueLine(ledger, redis, self._rates.read(ledger.queue), drift, drifting, limits)
 
     def _is_drifting(self, queue: str, drift: int | None) -> bool:
         if not drift:

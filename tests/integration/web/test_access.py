@@ -85,7 +85,8 @@ async def test_a_wrong_token_is_refused_on_a_clear_page(stranger: httpx.AsyncCli
 
 async def test_a_forged_cookie_opens_nothing(web: RunningWeb, browser: httpx.AsyncClient) -> None:
     name, value = next(iter(browser.cookies.items()))
-    for forged in (value[:-1] + ("A" if value[-1] != "A" else "B"), "x", "", "é"):
+    # The last character of a base64 text may hold bits that count for nothing, so the one before it is changed.
+    for forged in (value[:-2] + ("A" if value[-2] != "A" else "B") + value[-1], "x", "", "é"):
         async with web.open_client(headers={"cookie": f"{name}={forged}".encode()}) as client:
             assert (await client.get("/", headers=HTML)).status_code == 403
 

@@ -13,7 +13,7 @@ import httpx
 from tests.integration.web.test_live import wait_for_event
 from tests.support.pipeline import Pipeline
 from tests.support.servers import SessionServers
-from tests.support.web import HTML, find_message, read_events, serve_web
+from tests.support.web import HTML, find_message, read_csrf_token, read_events, serve_web
 
 PAGES = ("/newsletters", "/messages", "/jobs", "/dead", "/search?q=x", "/jobs/1", "/newsletters/1")
 
@@ -134,3 +134,42 @@ async def test_a_postgresql_that_hangs_is_answered_with_503_and_all_goes_on_when
                 os.kill(pid, signal.SIGCONT)
         await wait_until_ready(client)
         assert (await client.get("/newsletters", headers=HTML)).status_code == 200
+
+
+async def test_an_act_on_a_postgresql_that_hangs_is_answered_in_time_and_says_that_it_may_have_been_done(
+    worked: Pipeline, servers: SessionServers
+) -> None:
+    await worked.stop()
+    worked.worker = None
+    dead = str(await worked.count("SELECT job_id FROM engine.dead"))
+    assert servers.postgresql.pid is not None
+    async with (
+        serve_web(worked, read_timeout_seconds=0.5, act_timeout_seconds=0.5) as web,
+        web.enter() as client,
+        web.call() as program,
+    ):
+        fields = {"csrf_token": await read_csrf_token(client), "job_id": dead}
+        own = {**HTML, "origin": web.url}
+        stopped = stop_with_children(servers.postgresql.pid)
+        try:
+            for path in ("/dead/redrive", "/dead/discard", f"/jobs/{dead}/cancel", "/queues/indexNews/pause"):
+                page = await client.post(path, data=fields, headers=own)
+                assert page.status_code == 503, path
+                assert "It is not certain whether it was done" in page.text
+                assert "http-equiv" not in page.text, "an act is not repeated by itself"
+                notice = await client.post(path, data=fields, headers={**own, "hx-request": "true"})
+                assert (notice.status_code, notice.headers["retry-after"]) == (503, "3"), path
+                assert 'hx-target="#notices"' in notice.text
+                assert "It is not certain whether it was done" in notice.text
+            for path in ("/api/dead/redrive", "/api/dead/discard", "/api/jobs/cancel"):
+                answer = await program.post(path, json={"job_ids": [int(dead)]})
+                assert answer.status_code == 503, path
+                assert "not certain whether it was done" in answer.json()["error"]
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        await wait_until_ready(client)
+        # What had not begun was given up, and does not happen later: the letter is still there to be acted on.
+        answer = await client.post("/dead/discard", data=fields, headers={**own, "hx-request": "true"})
+        assert answer.status_code == 200
+    assert await worked.count("SELECT count(*) FROM engine.dead") == 0

@@ -149,7 +149,7 @@ class FetchEmails:
         if not await advance_cursor(tx.connection, mailbox.id, job.id, mailbox.cursor, page.cursor):
             # Another job took the mailbox after our hold ran out, and may have stored this very page.
             raise Snooze(self._limits.wait_for_mailbox)
-        new_ids = await insert_messages(tx.connection, mailbox.id, messages, self._limits.raw_kept)
+        new_ids = await insert_messages(tx.connection, mailbox.id, messages, self._limits.raw_kept, job.id)
         await self._settle_imports(tx, mailbox.id, messages, new_ids)
         newsletters = [
             (new_ids[message.provider_id], message)

@@ -26,6 +26,7 @@ from tournee.pipeline.store.console_rows import (
     Totals,
     Trace,
 )
+from tournee.pipeline.store.console_waiting import Limits, Waiting
 from tournee.pipeline.store.newsletters import read_links
 
 _QUERIES = load_queries("tournee.pipeline.store")
@@ -109,6 +110,15 @@ class ConsoleStore:
         if not jobs:
             return None
         return replace(jobs[0], audits=await self._list_audits(job_id))
+
+    async def explain_waiting(self, job_id: int) -> Waiting | None:
+        """What one job may wait for; None if it is neither pending nor queued."""
+        row = await self._pool.fetchrow(_QUERIES["console_explain_waiting"], job_id)
+        return Waiting(**row) if row else None
+
+    async def list_limits(self) -> list[Limits]:
+        """The limits of each queue that has any."""
+        return [Limits(**row) for row in await self._pool.fetch(_QUERIES["console_list_limits"])]
 
     async def list_dead(
         self,

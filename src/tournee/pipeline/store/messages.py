@@ -31,9 +31,11 @@ class NewMessage:
 
 
 async def insert_messages(
-    connection: Connection, mailbox_id: int, messages: Sequence[NewMessage], raw_kept: timedelta
+    connection: Connection, mailbox_id: int, messages: Sequence[NewMessage], raw_kept: timedelta, fetch_job_id: int
 ) -> Mapping[str, int]:
-    """Store all that are not there yet, their bytes for `raw_kept`; answers the ids of the new by provider's id."""
+    """Store all that are not there yet, their bytes for `raw_kept`, with the job that brought them; answers the ids of
+    the new by provider's id.
+    """
     mails = [message.mail for message in messages]
     rows = await connection.fetch(
         SQL.insert_messages,
@@ -55,6 +57,7 @@ async def insert_messages(
         [json.dumps(list(mail.notes)) for mail in mails],
         [message.trace_context for message in messages],
         raw_kept,
+        fetch_job_id,
     )
     return {row["provider_id"]: row["id"] for row in rows}
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tournee.web.api.limit_models import LimitsReport, ScheduleReport
+
 
 class _Row(BaseModel):
     """Read from the attributes of a store's row."""
@@ -50,6 +52,7 @@ class QueueReport(BaseModel):
     redis: RedisDepth | None
     drift: int | None
     finished_per_second: float
+    limits: LimitsReport | None
 
 
 class WorkerReport(_Row):
@@ -113,6 +116,7 @@ class StatusReport(BaseModel):
     workers: list[WorkerReport]
     providers: list[ProviderReport]
     mailboxes: list[MailboxReport]
+    schedules: list[ScheduleReport]
     totals: TotalsReport | None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tournee.web.api import models
+from tournee.web.api.limit_models import LimitsReport, ScheduleReport
 from tournee.web.snapshot import QueueLine, Snapshot, is_alive
 
 
@@ -23,6 +24,7 @@ def report_status(snapshot: Snapshot) -> models.StatusReport:
         ],
         providers=[models.ProviderReport.model_validate(row) for row in snapshot.providers],
         mailboxes=[models.MailboxReport.model_validate(row) for row in snapshot.mailboxes],
+        schedules=[ScheduleReport.model_validate(row) for row in snapshot.schedules],
         totals=models.TotalsReport.model_validate(snapshot.totals) if snapshot.totals else None,
     )
 
@@ -35,4 +37,5 @@ def report_queue(line: QueueLine, *, redis_up: bool) -> models.QueueReport:
         redis=depth,
         drift=line.drift if redis_up else None,
         finished_per_second=round(line.finished_per_second, 2),
+        limits=LimitsReport.model_validate(line.limits) if line.limits else None,
     )

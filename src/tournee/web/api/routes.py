@@ -96,8 +96,8 @@ async def show_job(request: Request, job_id: Annotated[int, Path(ge=1, le=MAX_ID
 @router.post("/jobs/cancel")
 async def cancel_jobs(request: Request, act: models.Act) -> models.Acted:
     """Cancel live jobs; a running one is asked to stop."""
-    engine = state.of_request(request).services.engine
-    states = await engine.cancel(act.job_ids, Operator(visitor_of(request).actor, act.reason))
+    own = state.of_request(request)
+    states = await own.act(own.services.engine.cancel(act.job_ids, Operator(visitor_of(request).actor, act.reason)))
     return models.Acted(job_ids=[id for id, now in states.items() if now in (JobState.CANCELLED, JobState.RUNNING)])
 
 
@@ -119,7 +119,7 @@ async def list_dead(
 async def redrive_dead(request: Request, act: models.Act) -> models.Acted:
     """Run dead jobs again under the same ids."""
     own = state.of_request(request)
-    done = await own.services.engine.redrive(act.job_ids, Operator(visitor_of(request).actor, act.reason))
+    done = await own.act(own.services.engine.redrive(act.job_ids, Operator(visitor_of(request).actor, act.reason)))
     own.feed.nudge()
     return models.Acted(job_ids=[job.job_id for job in done])
 
@@ -128,7 +128,7 @@ async def redrive_dead(request: Request, act: models.Act) -> models.Acted:
 async def discard_dead(request: Request, act: models.Act) -> models.Acted:
     """Give dead jobs up: they become cancelled."""
     own = state.of_request(request)
-    done = await own.services.engine.discard(act.job_ids, Operator(visitor_of(request).actor, act.reason))
+    done = await own.act(own.services.engine.discard(act.job_ids, Operator(visitor_of(request).actor, act.reason)))
     own.feed.nudge()
     return models.Acted(job_ids=list(done))
 

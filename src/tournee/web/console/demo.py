@@ -16,6 +16,6 @@ async def kill_redis(request: Request) -> Response:
     """FLUSHALL and a restart of Redis; the first page shows the way back."""
     own = state.of_request(request)
     assert own.recovery is not None, "the route exists in the demo only"
-    await own.recovery.start()
+    await own.act(own.recovery.start())
     own.feed.nudge()
     return answer_act(request, "act.killed", back="/")

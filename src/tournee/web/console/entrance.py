@@ -22,7 +22,9 @@ async def enter(request: Request, token: str = "") -> Response:
     sessions = state.of_request(request).sessions
     if not sessions.is_token(token):
         return refuse(request, Refusal.TOKEN)
-    _, cookie = sessions.open_session()
+    # Whoever is in already stays who they are: a second tab must not make the first one's forms worthless.
+    known = sessions.read_session(request.cookies.get(cookie_name(request.url.port)))
+    _, cookie = sessions.open_session(known)
     response = RedirectResponse("/", 303)
     response.set_cookie(
         cookie_name(request.url.port),

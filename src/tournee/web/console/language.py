@@ -89,6 +89,23 @@ class Localiser:
         except KeyError:
             raise UnknownText(f"{key} ({self.language})") from None
 
+    def say(self, key: str, values: Mapping[str, object]) -> str:
+        """The text of a key with its values written as this reader writes numbers, times and lengths of time."""
+        return self.text(key, **{name: self._write(name, value) for name, value in values.items()})
+
+    def _write(self, name: str, value: object) -> object:
+        match value:
+            case timedelta() if name == "period":
+                return self.period(value.total_seconds())
+            case datetime():
+                return self.moment(value)
+            case timedelta():
+                return self.seconds(value)
+            case int() | float():
+                return self.number(value)
+            case _:
+                return "–" if value is None else value
+
     def number(self, value: float, digits: int = 0) -> str:
         written = f"{value:,.{digits}f}"
         if self.language == "fr":
@@ -110,6 +127,13 @@ class Localiser:
         if amount < 129600:
             return f"{self.number(amount / 3600)}{space}h"
         return f"{self.number(amount / 86400)}{space}{'j' if self.language == 'fr' else 'd'}"
+
+    def period(self, seconds: float) -> str:
+        """A period that somebody has set, in the largest unit that it is a whole number of: 1 min, 90 s."""
+        for unit, length in (("j" if self.language == "fr" else "d", 86400), ("h", 3600), ("min", 60)):
+            if seconds >= length and seconds % length == 0:
+                return f"{self.number(seconds / length)}{_NARROW_SPACE}{unit}"
+        return f"{self.number(seconds, 0 if seconds == int(seconds) else 3)}{_NARROW_SPACE}s"
 
     def clock(self, at: datetime | None) -> str:
         return at.astimezone(self.zone).strftime("%H:%M:%S") if at else "–"

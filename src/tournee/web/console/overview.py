@@ -14,7 +14,10 @@ from tournee.web.console.language import Localiser
 from tournee.web.console.render import render_template
 from tournee.web.snapshot import Snapshot
 
-PARTS = ("banner", "badge", "figures", "queues", "recovery", "newsletters", "dead", "workers", "providers", "mailboxes")
+PARTS = (
+    "banner", "badge", "figures", "queues", "recovery", "newsletters", "dead", "workers", "providers", "schedules",
+    "mailboxes",
+)  # fmt: skip
 CHROME = ("banner", "badge")
 """What every page shows live, not only the first."""
 

@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from tournee.engine.core.job import JobState
 from tournee.pipeline.ports import MessageClass
+from tournee.pipeline.store.console_job_rows import JobDetail
 from tournee.web import state
 from tournee.web.access import visitor_of
 from tournee.web.console import stages
+from tournee.web.console.causes import Cause, list_causes
 from tournee.web.console.overview import PARTS, personalise
 from tournee.web.console.render import environment, localiser_of, render_page
 from tournee.web.headers import FRAME_HEADERS
@@ -70,9 +72,10 @@ async def show_message(request: Request, message_id: RowId) -> Response:
         raise HTTPException(404)
     snapshot = await own.feed.read_latest()
     verdict = stages.judge(trace, _list_blocked(snapshot.queues))
-    return await _show(
-        request, "message.html", {"trace": trace, "stages": stages.list_stages(trace), "verdict": verdict}
-    )
+    held = next((job for job in trace.jobs if job.id == verdict.job_id), None)
+    causes = await _explain(request, held) if held else ()
+    context = {"trace": trace, "stages": stages.list_stages(trace), "verdict": verdict, "causes": causes}
+    return await _show(request, "message.html", context)
 
 
 @router.get("/newsletters/{message_id}/html")
@@ -120,7 +123,14 @@ async def show_job(request: Request, job_id: RowId) -> Response:
     job = await _read(request, state.of_request(request).services.console.show_job(job_id))
     if job is None:
         raise HTTPException(404)
-    return await _show(request, "job.html", {"job": job})
+    snapshot = await state.of_request(request).feed.read_latest()
+    context = {
+        "job": job,
+        "causes": await _explain(request, job),
+        "limits": next((line.limits for line in snapshot.queues if line.ledger.queue == job.queue), None),
+        "schedule": next((row for row in snapshot.schedules if job.key.startswith(f"{row.name}@")), None),
+    }
+    return await _show(request, "job.html", context)
 
 
 @router.get("/dead")
@@ -157,6 +167,19 @@ async def _show_list(request: Request, name: str, rows: list[Any], context: Mapp
 async def _show(request: Request, name: str, context: Mapping[str, Any]) -> Response:
     snapshot = await state.of_request(request).feed.read_latest()
     return render_page(request, name, {**context, "snapshot": snapshot})
+
+
+async def _explain(request: Request, job: JobDetail) -> Sequence[Cause]:
+    """Why a job waits; nothing for one that doesn't."""
+    if job.state not in ("pending", "queued"):
+        return ()
+    own = state.of_request(request)
+    waiting = await _read(request, own.services.console.explain_waiting(job.id))
+    if waiting is None:
+        # It began, or ended, between the two looks.
+        return ()
+    snapshot = await own.feed.read_latest()
+    return list_causes(job, waiting, redis_away=snapshot.redis_away_since is not None)
 
 
 async def _read(request: Request, reading: Awaitable[_T]) -> _T:

@@ -72,6 +72,8 @@ def texts_for(localiser: Localiser) -> dict[str, Any]:
         "clock": localiser.clock,
         "moment": localiser.moment,
         "size": localiser.size,
+        "say": localiser.say,
+        "period": localiser.period,
     }
 
 
