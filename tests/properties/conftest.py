@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -71,7 +72,9 @@ def silence() -> Iterator[None]:
 
 
 @pytest.fixture
-def machine(servers: SessionServers, loop: FastLoop, silence: None) -> Iterator[type[EngineMachine]]:
+def machine(
+    request: pytest.FixtureRequest, servers: SessionServers, loop: FastLoop, silence: None
+) -> Iterator[type[EngineMachine]]:
     """The state machine on a database and a Valkey of its own."""
     database_url = servers.create_database()
     world = World(loop, database_url, servers.empty_redis())
@@ -79,6 +82,9 @@ def machine(servers: SessionServers, loop: FastLoop, silence: None) -> Iterator[
     yield bind_machine(world, loop)
     loop.run_until_complete(world.close())
     servers.drop_database(database_url)
+    if os.environ.get("TOURNEE_EXAMPLES"):
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            sys.stdout.write("\n" + "".join(f"{line}\n" for line in world.tally.to_lines()))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ took effect) or after it (all did, and the answer was lost).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,8 +31,9 @@ KINDS = ("before", "after", "contended")
 class FaultPlan:
     """What shall go wrong next. `struck` counts, so that a step can tell whether anything did."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Counter[str] | None = None) -> None:
         self._armed: dict[str, list[str]] = {}
+        self._counted: Counter[str] = Counter() if counted is None else counted
         self.struck = 0
 
     def arm(self, call: str, kind: str) -> None:
@@ -45,7 +47,9 @@ class FaultPlan:
         if not armed:
             return None
         self.struck += 1
-        return armed.pop(0)
+        kind = armed.pop(0)
+        self._counted[f"{call} {kind}"] += 1
+        return kind
 
 
 class FaultyStore:
@@ -91,8 +95,17 @@ class FaultyStore:
         if kind == "after":
             raise CommitUnknown("injected, the answer was lost")
 
-    def step(self, job: ClaimedJob) -> Any:
-        return self._store.step(job)
+    @asynccontextmanager
+    async def step(self, job: ClaimedJob) -> AsyncIterator[Transaction]:
+        if self.killed:
+            raise LeaseLost("this process is dead")
+        kind = self._plan.take("step")
+        async with self._store.step(job) as transaction:
+            yield transaction
+            if kind in ("before", "contended"):
+                raise LedgerUnavailable("step: injected, rolled back")
+        if kind == "after":
+            raise CommitUnknown("step: injected, the answer was lost")
 
 
 class FaultyBroker:

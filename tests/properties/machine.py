@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -40,12 +41,17 @@ IN_FINISH = strike(
     "complete_in_transaction",
     "complete_in_transaction",
     "complete_jobs",
+    "step",
     "read_outcome",
     "fail_job",
     "put_off_jobs",
     "note_outage",
 )
-IN_COMPARISON = strike("snapshot", "return_queued", "renew_epoch", "write_epoch", "discard", "list_live_dispatches")
+IN_COMPARISON = strike(
+    "snapshot", "return_queued", "renew_epoch", "write_epoch", "discard", "list_live_dispatches", "list_dead"
+)
+IN_STOP = strike("put_off_jobs", "put_off_jobs", "cancel_running", "exchange")
+IN_OPERATION = strike("cancel_jobs", "redrive_dead", "discard_dead")
 IN_RESCUE = strike("rescue_jobs", "forget_workers")
 IN_BEAT = strike("beat_worker", "list_claims", "put_off_jobs", "cancel_running")
 
@@ -56,9 +62,12 @@ class EngineMachine(RuleBasedStateMachine):
     world: World
     loop: FastLoop
     failed = False
+    found: list[Exception]
+    """What went against the model or an invariant, in all runs; a time-out of the test is none of these."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.world.tally.examples += 1
         self.loop.run_until_complete(self.world.begin())
 
     def teardown(self) -> None:
@@ -66,17 +75,23 @@ class EngineMachine(RuleBasedStateMachine):
             # After a failure the world is in no state to be judged again.
             if not self.failed:
                 self.loop.run_until_complete(self.world.come_to_rest())
+        except Exception as error:
+            self.found.append(error)
+            raise
         finally:
             self.loop.run_until_complete(self.world.end())
 
     def step(self, work: Coroutine[Any, Any, None], faults: Sequence[Fault] = ()) -> None:
-        """Take one step, under faults that strike in this step or not at all."""
+        """Take one step, under faults that strike in this step or not at all. Counted by the rule that takes it."""
+        self.world.tally.steps[sys._getframe(1).f_code.co_name] += 1
         for call, kind in faults:
             self.world.plan.arm(call, kind)
         try:
             self.loop.run_until_complete(work)
-        except BaseException:
+        except BaseException as error:
             self.failed = True
+            if isinstance(error, Exception):
+                self.found.append(error)
             raise
         finally:
             self.world.plan.clear()
@@ -97,16 +112,16 @@ class EngineMachine(RuleBasedStateMachine):
         self.step(self.world.enqueue(keys, make_options(priority, delayed), outcome))
 
     @precondition(lambda self: self.world.views)
-    @rule(places=PLACES)
-    def cancel(self, places: list[int]) -> None:
-        self.step(self.world.cancel(frozenset(pick(sorted(self.world.views), place) for place in places)))
+    @rule(places=PLACES, faults=IN_OPERATION)
+    def cancel(self, places: list[int], faults: list[Fault]) -> None:
+        self.step(self.world.cancel(frozenset(pick(sorted(self.world.views), place) for place in places)), faults)
 
     @precondition(lambda self: any(view.state == "dead" for view in self.world.views.values()))
-    @rule(places=PLACES, redriven=st.booleans())
-    def decide_on_dead(self, places: list[int], redriven: bool) -> None:
+    @rule(places=PLACES, redriven=st.booleans(), faults=IN_OPERATION)
+    def decide_on_dead(self, places: list[int], redriven: bool, faults: list[Fault]) -> None:
         dead = sorted(view.id for view in self.world.views.values() if view.state == "dead")
         ids = frozenset(pick(dead, place) for place in places)
-        self.step(self.world.redrive(ids) if redriven else self.world.discard(ids))
+        self.step(self.world.redrive(ids) if redriven else self.world.discard(ids), faults)
 
     @rule(queue=QUEUE, paused=st.booleans())
     def pause(self, queue: Any, paused: bool) -> None:
@@ -118,9 +133,12 @@ class EngineMachine(RuleBasedStateMachine):
     def fill(self, relay: int, queue: Any, flushed_between: bool, faults: list[Fault]) -> None:
         self.step(self.world.fill(relay, queue, flushed_between), faults)
 
-    @rule(reconciler=PAIR, queue=QUEUE, patient=st.booleans(), faults=IN_COMPARISON)
-    def compare(self, reconciler: int, queue: Any, patient: bool, faults: list[Fault]) -> None:
-        self.step(self.world.compare(reconciler, queue, patient), faults)
+    @rule(reconciler=PAIR, queue=QUEUE, how=st.sampled_from(["patient", "impatient", "scan"]), faults=IN_COMPARISON)
+    def compare(self, reconciler: int, queue: Any, how: str, faults: list[Fault]) -> None:
+        if how == "scan":
+            self.step(self.world.tidy(), faults)
+        else:
+            self.step(self.world.compare(reconciler, queue, how == "patient"), faults)
 
     @rule(rescuer=PAIR, seconds=st.sampled_from([0, 400, 400]), faults=IN_RESCUE)
     def rescue(self, rescuer: int, seconds: int, faults: list[Fault]) -> None:
@@ -137,6 +155,13 @@ class EngineMachine(RuleBasedStateMachine):
     def fill_and_fetch(self, number: int, queue: Any, count: int) -> None:
         self.step(self.world.fill(0, queue))
         self.step(self.world.fetch(number, queue, count))
+
+    @rule(number=WORKERS, queue=QUEUE)
+    def dispatch_again(self, number: int, queue: Any) -> None:
+        """The answer to an add is lost: the rows are dispatched once more, beside their old entries."""
+        self.step(self.world.fill(0, queue), [("add", "after")])
+        self.step(self.world.fill(1, queue))
+        self.step(self.world.fetch(number, queue, 4))
 
     @precondition(lambda self: any(process.waiting for process in self.world.processes))
     @rule(number=WORKERS, queue=QUEUE)
@@ -158,10 +183,13 @@ class EngineMachine(RuleBasedStateMachine):
     def beat(self, number: int, faults: list[Fault]) -> None:
         self.step(self.world.beat(number), faults)
 
-    @rule(number=WORKERS, how=st.sampled_from(["stop", "kill", "kill and report"]))
-    def end_process(self, number: int, how: str) -> None:
-        world = self.world
-        self.step(world.stop(number) if how == "stop" else world.kill(number, reported=how != "kill"))
+    @rule(number=WORKERS, faults=IN_STOP)
+    def stop(self, number: int, faults: list[Fault]) -> None:
+        self.step(self.world.stop(number), faults)
+
+    @rule(number=WORKERS, reported=st.booleans(), fetching=st.one_of(st.none(), QUEUE))
+    def kill(self, number: int, reported: bool, fetching: Any) -> None:
+        self.step(self.world.kill(number, reported, fetching))
 
     # --- what goes wrong in Redis, and time
 
@@ -182,7 +210,7 @@ class EngineMachine(RuleBasedStateMachine):
 
 def bind_machine(world: World, loop: FastLoop) -> type[EngineMachine]:
     """The machine on one world."""
-    return type("BoundMachine", (EngineMachine,), {"world": world, "loop": loop})
+    return type("BoundMachine", (EngineMachine,), {"world": world, "loop": loop, "found": []})
 
 
 def pick(things: Sequence[T], place: int) -> T:

@@ -106,9 +106,13 @@ class Process:
         await self.worker._register(self.worker.id)
         self._note_beat()
 
+    def has_to_tell(self, queue: QueueName) -> bool:
+        """Whether Redis does not know yet of something that this process finished."""
+        return bool(self._find_runner(queue)._fetcher._finished)
+
     async def fetch(self, queue: QueueName, count: int) -> None:
         """One exchange, as the pump makes it; `broker.handed_out` tells what it brought."""
-        [runner] = [runner for runner in self._runners if runner.settings.queue == queue]
+        runner = self._find_runner(queue)
         self.broker.handed_out = []
         with suppress(BrokerUnavailable):
             await runner._fetcher._exchange(max(0, min(runner._room(), count)))
@@ -142,6 +146,10 @@ class Process:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     # --- inside
+
+    def _find_runner(self, queue: QueueName) -> Runner:
+        [runner] = [runner for runner in self._runners if runner.settings.queue == queue]
+        return runner
 
     def _note_beat(self) -> None:
         self.last_beat = asyncio.get_running_loop().time()

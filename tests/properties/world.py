@@ -7,20 +7,20 @@ relay's mark and its add.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from redis.asyncio import Redis
 
-from tests.interleavings.ledger import WRONG
 from tests.properties import model
 from tests.properties.clock import FastLoop
 from tests.properties.faults import FaultPlan, FaultyBroker, FaultyStore
-from tests.properties.model import Gate, Step, View
+from tests.properties.model import Step, View
 from tests.properties.process import FOLLOW, LATER, QUEUES, Answer, Free, Letter, Process
+from tests.properties.sight import NOTHING, Sight, look_at_ledger, look_at_redis
+from tests.properties.tally import Tally
 from tests.support.engine import OPERATOR
 from tests.support.invariants import Evidence, assert_all_hold, gather, install_recorder
 from tests.support.invariants.evidence import Start, Told
@@ -28,6 +28,7 @@ from tournee.db.pool import PoolSettings, open_pool
 from tournee.engine.bullmq.broker import BullmqBroker
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.core.breaker import BreakerPolicy
+from tournee.engine.core.errors import LeaseLost
 from tournee.engine.core.job import Priority, QueueName
 from tournee.engine.maintenance.dead_letters import DeadLetterProjection
 from tournee.engine.maintenance.reconciler import Reconciler
@@ -49,18 +50,6 @@ BREAKERS = BreakerPolicy(threshold=2, probes=2, base=LATER, cap=LATER)
 ROUNDS = 60
 """So many rounds bring every job to its end, once nothing goes wrong any more."""
 
-VIEWS = """
-SELECT id, queue, key, state::text, attempt, max_attempts, crashes, outages, snoozes, dispatch, lease, suspect,
-       cancel_requested, CASE WHEN state = 'running' THEN worker_id END AS worker, run_at <= now() AS due, alone,
-       coalesce(deadline_at < now(), false) AS overdue
-FROM engine.jobs ORDER BY id
-"""
-GATE = """
-SELECT q.paused, coalesce(p.state, 'closed') AS breaker,
-       coalesce(p.state = 'open' AND p.retry_at <= now(), false) AS breaker_due, p.opened_at IS NOT NULL AS rationed,
-       q.epoch
-FROM engine.queues q LEFT JOIN engine.providers p ON p.name = q.provider WHERE q.name = $1
-"""
 EMPTY = """
 TRUNCATE engine.jobs, engine.ready, engine.inflight, engine.dead, engine.job_attempts, engine.workers,
     engine.audit_log, engine.leaders, evidence.effects, evidence.audits, evidence.history RESTART IDENTITY;
@@ -84,8 +73,14 @@ class World:
         self._loop = loop
         self._database_url = database_url
         self._redis_url = redis_url
-        self.views: dict[int, View] = {}
-        self.plan = FaultPlan()
+        self.sight: Sight = NOTHING
+        self.tally = Tally()
+        self.plan = FaultPlan(self.tally.faults)
+
+    @property
+    def views(self) -> Mapping[int, View]:
+        """The rows as the last step left them."""
+        return self.sight.views
 
     # --- life
 
@@ -117,10 +112,9 @@ class World:
         await self.pool.execute(EMPTY)
         await self.redis.flushall()
         self.plan.clear()
-        self.views, self._starts = {}, list[Start]()
+        self._starts = list[Start]()
         self._acknowledged, self._rolled_back, self._kept = (set[tuple[str, str]]() for _ in range(3))
         self._killed: list[Process] = []
-        self._reported: set[UUID] = set()
         store: Any = FaultyStore(self.real_store, self.plan)
         self.store = store
         self.brokers = [FaultyBroker(self.real_broker, self.plan) for _ in range(2)]
@@ -134,6 +128,7 @@ class World:
         self.processes = [self._build_process() for _ in range(3)]
         for process in self.processes:
             await process.register()
+        await self.observe()
 
     async def end(self) -> None:
         for process in [*self._killed, *self.processes]:
@@ -147,27 +142,9 @@ class World:
 
     # --- look
 
-    async def observe(self) -> dict[int, View]:
-        """All rows; raises where a narrow table says something else."""
-        wrong = [tuple(row) for row in await self.pool.fetch(WRONG)]
-        assert wrong == [], f"the narrow tables disagree with {wrong}"
-        names = [field.name for field in fields(View)]
-        return {row["id"]: View(**{name: row[name] for name in names}) for row in await self.pool.fetch(VIEWS)}
-
-    async def read_gate(self, queue: QueueName) -> Gate:
-        row = await self.pool.fetchrow(GATE, queue)
-        assert row is not None
-        epoch = (await self.real_broker.read_depth(queue)).epoch
-        return Gate(queue, row["paused"], row["breaker"], row["breaker_due"], row["rationed"], epoch != row["epoch"])
-
-    async def read_present(self, queue: QueueName) -> frozenset[tuple[int, int]]:
-        """What Redis holds of a queue: waiting, or active and locked."""
-        base = f"bull:{queue}:"
-        waiting = await self.redis.lrange(f"{base}wait", 0, -1)
-        active = list(await self.redis.lrange(f"{base}active", 0, -1))
-        locked = [raw for raw in active if await self.redis.exists(f"{base}{raw.decode()}:lock")]
-        pairs = [raw.decode().removeprefix("j").split("-") for raw in [*waiting, *locked]]
-        return frozenset((int(job_id), int(dispatch)) for job_id, dispatch in pairs)
+    async def observe(self) -> None:
+        """Take the ledger as it is."""
+        self.sight = await look_at_ledger(self.pool)
 
     async def _take(
         self, act: Callable[[], Awaitable[object]], explain: Callable[[bool], Step], new: Sequence[tuple[str, str]] = ()
@@ -177,10 +154,11 @@ class World:
         with suppress(*AWAY):
             await act()
         faulted = self.plan.struck > struck
-        after = await self.observe()
-        wrong = model.judge(self.views, after, explain(faulted), frozenset(new))
+        before = self.views
+        await self.observe()
+        wrong = model.judge(before, self.views, explain(faulted), frozenset(new))
         assert wrong == [], "\n".join(wrong)
-        self.views = after
+        self.tally.note_changes(before, self.views)
         return faulted
 
     # --- steps: callers and operators
@@ -211,45 +189,54 @@ class World:
     async def cancel(self, ids: frozenset[int]) -> None:
         states = frozenset({"pending", "queued", "running"})
         await self._take(
-            lambda: self.real_store.cancel_jobs(sorted(ids), OPERATOR, lambda _kind: None),
+            lambda: self.store.cancel_jobs(sorted(ids), OPERATOR, lambda _kind: None),
             lambda faulted: model.operate(model.cancel, states, ids, faulted),
         )
 
     async def redrive(self, ids: frozenset[int]) -> None:
         await self._take(
-            lambda: self.real_store.redrive_dead(sorted(ids), OPERATOR, lambda _kind: None),
+            lambda: self.store.redrive_dead(sorted(ids), OPERATOR, lambda _kind: None),
             lambda faulted: model.operate(model.redrive, frozenset({"dead"}), ids, faulted),
         )
 
     async def discard(self, ids: frozenset[int]) -> None:
         await self._take(
-            lambda: self.real_store.discard_dead(sorted(ids), OPERATOR, lambda _kind: None),
+            lambda: self.store.discard_dead(sorted(ids), OPERATOR, lambda _kind: None),
             lambda faulted: model.operate(model.discard, frozenset({"dead"}), ids, faulted),
         )
 
     async def pause(self, queue: QueueName, paused: bool) -> None:
-        await self._take(
-            lambda: self.real_store.pause_queue(queue, paused, OPERATOR), lambda _faulted: model.stand_still
-        )
+        await self._take(lambda: self.store.pause_queue(queue, paused, OPERATOR), lambda _faulted: model.stand_still)
 
     # --- steps: relay and maintenance
 
     async def fill(self, relay: int, queue: QueueName, flushed_between: bool = False) -> None:
-        gate = await self.read_gate(queue)
+        gate = (await look_at_redis(self.redis, queue, self.sight.workers)).guard(self.sight.doors[queue])
         if flushed_between:
             self.brokers[relay].before_add = self.redis.flushall
         await self._take(self.relays[relay][queue].fill, lambda faulted: model.fill(gate, faulted))
         self.brokers[relay].before_add = None
 
     async def compare(self, reconciler: int, queue: QueueName, patient: bool) -> None:
-        gate, present = await self.read_gate(queue), await self.read_present(queue)
+        seen = await look_at_redis(self.redis, queue, self.sight.workers)
+        gate, present = seen.guard(self.sight.doors[queue]), seen.present
         await self._take(
             lambda: self.reconcilers[reconciler].compare(queue, LATER * 0, patient=patient),
             lambda faulted: model.compare(gate, present, faulted),
         )
 
+    async def tidy(self) -> None:
+        """The slow scan for leftover hashes, and the dead letters' projection: neither touches a row."""
+
+        async def act() -> None:
+            for queue in QUEUES:
+                await self.reconcilers[0].discard_leftovers(queue)
+            await DeadLetterProjection(self.store, self.real_broker).project()
+
+        await self._take(act, lambda _faulted: model.stand_still)
+
     async def rescue(self, rescuer: int) -> None:
-        known = {row["id"] for row in await self.pool.fetch("SELECT id FROM engine.workers WHERE NOT reported_dead")}
+        known = self.sight.workers
         running = {view.worker for view in self.views.values() if view.worker is not None}
         now = self._loop.time()
         beats = {process.id: process.last_beat for process in [*self.processes, *self._killed]}
@@ -263,8 +250,7 @@ class World:
 
     async def fetch(self, number: int, queue: QueueName, count: int) -> None:
         process = self.processes[number]
-        gates = [await self.read_gate(name) for name in QUEUES]
-        shut = frozenset(gate.queue for gate in gates if gate.paused or gate.breaker == "open")
+        shut = frozenset(door.name for door in self.sight.doors.values() if door.shut)
         await self._take(
             lambda: process.fetch(queue, count),
             lambda faulted: model.fetch(
@@ -297,9 +283,13 @@ class World:
         await self._take(process.stop, lambda faulted: model.shut_down(process.id, held, faulted))
         await self._replace(number)
 
-    async def kill(self, number: int, reported: bool) -> None:
-        """SIGKILL; a supervisor may have seen it. A new process takes its place."""
+    async def kill(self, number: int, reported: bool, fetching: QueueName | None = None) -> None:
+        """SIGKILL, perhaps between a fetch and its claim; a supervisor may have seen it. Another takes its place."""
         process = self.processes[number]
+        process.store.killed = True
+        if fetching is not None:
+            with suppress(LeaseLost):
+                await process.fetch(fetching, 3)
         if reported:
             await self.pool.execute("UPDATE engine.workers SET reported_dead = true WHERE id = $1", process.id)
         await self._replace(number)
@@ -310,6 +300,7 @@ class World:
         self._killed.append(process)
         self.processes[number] = self._build_process()
         await self.processes[number].register()
+        await self.observe()
 
     # --- steps: the world itself
 
@@ -331,11 +322,11 @@ class World:
     async def pass_time(self) -> None:
         """What was put off comes due."""
         await self.pool.execute(PASS_TIME)
-        self.views = await self.observe()
+        await self.observe()
 
     async def pass_deadlines(self) -> None:
         await self.pool.execute(PASS_DEADLINES)
-        self.views = await self.observe()
+        await self.observe()
 
     def wait(self, seconds: float) -> None:
         """The processes' own clock goes on."""
@@ -347,16 +338,16 @@ class World:
         """Nothing goes wrong any more: every job ends, and all fifteen invariants hold."""
         self.plan.clear()
         for queue in QUEUES:
-            await self.pause(queue, False)
-        for process in self._killed:
-            await self.pool.execute("UPDATE engine.workers SET reported_dead = true WHERE id = $1", process.id)
+            if self.sight.doors[queue].paused:
+                await self.pause(queue, False)
+        gone = [process.id for process in self._killed]
+        await self.pool.execute("UPDATE engine.workers SET reported_dead = true WHERE id = ANY ($1)", gone)
         for _ in range(ROUNDS):
             if not any(view.state in ("pending", "queued", "running") for view in self.views.values()):
                 break
             await self._play_round()
         for queue in QUEUES:
-            for number in range(len(self.processes)):
-                await self.fetch(number, queue, 0)
+            await self._fetch_everywhere(queue, 0)
             await self.compare(0, queue, patient=False)
             await self.reconcilers[0].discard_leftovers(queue)
         await DeadLetterProjection(self.real_store, self.real_broker).project()
@@ -377,8 +368,14 @@ class World:
         for queue in QUEUES:
             await self.compare(0, queue, patient=False)
             await self.fill(0, queue)
-            for number in range(len(self.processes)):
-                await self.fetch(number, queue, 10)
+            await self._fetch_everywhere(queue, 10)
+
+    async def _fetch_everywhere(self, queue: QueueName, count: int) -> None:
+        """By every process that has something to fetch, or to tell."""
+        for number, process in enumerate(self.processes):
+            waiting = (await look_at_redis(self.redis, queue, self.sight.workers)).waiting if count else []
+            if waiting or process.has_to_tell(queue):
+                await self.fetch(number, queue, count)
 
     async def _gather(self) -> Evidence:
         evidence = await gather(self.pool, self.redis, effect_free=["free"])
