@@ -196,3 +196,10 @@ def test_a_terminal_is_told_the_same_thing_once() -> None:
     told = [form({"event": message, "level": "warning"}) for message in ("away", "away", "back", "away")]
     assert [bool(line) for line in told] == [True, False, True, False]
     assert "away" in told[0]
+
+
+def test_a_terminal_is_commanded_by_no_line() -> None:
+    event = {"timestamp": "t", "level": "info", "event": "GET /\x1b[2J\r\nt [error    ] forged", "error": "\x9b31m\x07"}
+    line = TerminalForm(colors=False)(event)
+    assert line.isprintable(), line
+    assert "GET /\\x1b[2J\\r\\nt [error    ] forged" in line
