@@ -5,9 +5,10 @@
 Default settings: two worker processes that nobody supervises; one is killed with SIGKILL while it runs 20 jobs that
 would not end, the other has nothing to do. `tournee up`, quiet: a worker process is killed while it sends a few mails
 to a server that does not answer; nothing else is done. `tournee up`, busy: one is killed while it works through an
-import of the sample mailbox, which keeps all cores and every place busy. Told in seconds from the signal, by the kernel's clock: when the first and
-the last of the jobs that it was running were claimed again elsewhere, and when their handlers ran again, which for a
-job that was under way when its process died means alone. What the dead process had completed does not count.
+import of the sample mailbox, which keeps all cores and every place busy. Told in seconds from the signal, by the
+kernel's clock: when the first and the last of the jobs that it was running were claimed again elsewhere, and when
+their handlers ran again, which for a job that was under way when its process died means alone. What the dead process
+had completed does not count.
 Goals: 6 s at default settings, 1 s under `tournee up`.
 """
 
