@@ -83,8 +83,27 @@ def make_environment(home: Path, more: Mapping[str, str] | None = None) -> dict[
     return {**kept, "TOURNEE_HOME": str(home), **(more or {})}
 
 
+@asynccontextmanager
+async def start_command(*arguments: str, home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command whose streams are read to their end by the caller; killed if it is not done by then."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *arguments,
+        env=make_environment(home),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
+
+
 async def run_command(
-    *arguments: str, home: Path, more: Mapping[str, str] | None = None, seconds: float = 120.0
+    *arguments: str, home: Path, more: Mapping[str, str] | None = None, seconds: float = 300.0
 ) -> Finished:
     """Run a command to its end."""
     process = await asyncio.create_subprocess_exec(

@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from tests.integration.bootstrap.conftest import Tournee
-from tests.support.commands import COMMAND, make_environment, run_command
+from tests.support.commands import run_command, start_command
 from tests.support.waiting import wait_until
 from tournee.bootstrap.stack_file import read_stack
 from tournee_sandbox.faults import write_faults
 from tournee_sandbox.mailbox import write_sample_mailbox
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 async def count_rows(url: str, statement: str) -> int:
@@ -31,19 +31,13 @@ async def count_rows(url: str, statement: str) -> int:
 
 async def test_an_import_that_was_cut_short_is_finished_by_the_next_one_and_nothing_is_doubled(home: Path) -> None:
     sample = write_sample_mailbox(home / "sample").folder / "alice"
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *("import", str(sample), "--json"),
-        env=make_environment(home / "h"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    await wait_until(lambda: read_stack(home / "h") is not None)
-    stack = read_stack(home / "h")
-    assert stack is not None
-    await wait_for_mails(stack.database_url)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 90)
+    async with start_command("import", str(sample), "--json", home=home / "h") as process:
+        await wait_until(lambda: read_stack(home / "h") is not None, 240)
+        stack = read_stack(home / "h")
+        assert stack is not None
+        await wait_for_mails(stack.database_url)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 130
     assert stdout == b""
     assert stderr.decode().splitlines()[-1] == "tournee: interrupted"
@@ -80,7 +74,7 @@ async def test_commands_that_meet_on_a_fresh_home_share_its_servers_and_wait_for
 
 async def wait_for_mails(url: str) -> None:
     """Until the import has staged its mails."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not await has_mails(url):  # noqa: ASYNC110 - another process sets no event of ours
             await asyncio.sleep(0.02)
 

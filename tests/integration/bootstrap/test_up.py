@@ -11,11 +11,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.commands import Serving, run_command, serve_command
+from tests.support.commands import Serving, run_command, serve_command, start_command
 from tests.support.waiting import wait_until
 from tournee.bootstrap.stack_file import read_stack
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 GONE_SECONDS = 60.0
 BACK_SECONDS = 2.0
@@ -131,28 +131,15 @@ def read_logs(home: Path) -> str:
 
 @pytest.mark.parametrize("begun", ["postgresql/data", "run/stack.json"])
 async def test_ctrl_c_while_it_starts_ends_it_at_once_and_leaves_nothing(home: Path, begun: str) -> None:
-    process = await start_up(home)
-    await wait_until((home / begun).exists)
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    _, told = await asyncio.wait_for(process.communicate(), 60)
+    async with start_command("up", "--json", home=home) as process:
+        await wait_until((home / begun).exists, 240)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        _, told = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 130
     assert told.decode().splitlines() == ["tournee: interrupted"]
     assert await wait_gone(children) == []
     assert not (home / "run" / "stack.json").exists()
-
-
-async def start_up(home: Path) -> asyncio.subprocess.Process:
-    from tests.support.commands import COMMAND, make_environment
-
-    return await asyncio.create_subprocess_exec(
-        *COMMAND,
-        "up",
-        "--json",
-        env=make_environment(home),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
 
 
 async def test_on_given_stores_the_announced_link_opens_the_console_and_sigterm_ends_all_with_0(
