@@ -241,7 +241,7 @@ async def open_up(home: Path, environment: Mapping[str, str], stack: AsyncExitSt
     mails = stack.enter_context(tempfile.TemporaryDirectory(prefix="tournee-bench-mails-"))
     writing = await asyncio.create_subprocess_exec(sys.executable, "-m", "tournee_sandbox.mailbox", mails)
     await writing.wait()
-    await start_process(("-m", "tournee.cli.main", "up", "--json"), environment, stack)
+    await start_process(("-m", "tournee", "up", "--json"), environment, stack)
     found = read_stack(home)
     assert found is not None
     return await watch(found.database_url, stack), mails
@@ -251,7 +251,7 @@ async def begin_import(mails: str, environment: Mapping[str, str], stack: AsyncE
     """Import beside; it is ended with `stack`."""
     importing = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tournee.cli.main", "import", mails, "--notify"),
+        *("-m", "tournee", "import", mails, "--notify"),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -41,7 +41,7 @@ SCRIPT = """\
 ' '''
 import sys
 
-from tournee.cli.main import main
+from tournee.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "tournee.cli.main")
+COMMAND = (sys.executable, "-m", "tournee")
 END_SECONDS = 60.0
 
 

@@ -34,7 +34,7 @@ TELL_SECONDS = 30.0
 TELL_PAUSE_SECONDS = 0.2
 LOOK_SECONDS = 0.3
 TRIM_LOOKS = 200
-PROGRAM = (sys.executable, "-m", "tournee.cli.main")
+PROGRAM = (sys.executable, "-m", "tournee")
 
 ReportDead = Callable[[Sequence[int], str], Awaitable[int]]
 

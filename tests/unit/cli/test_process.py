@@ -97,6 +97,68 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
     assert (process.returncode, told) == (141, "")
 
 
+BLOCKED = """\
+import os, sys
+
+class Reader:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["BLOCKED_MODULE"]:
+            print("reads", flush=True)
+            try:
+                sys.stdin.read()
+            except BaseException:
+                print("swallowed", flush=True)
+
+sys.meta_path.insert(0, Reader())
+"""
+
+
+@pytest.mark.parametrize("module", ["tournee.cli.main", "typer", "tournee.cli.runner", "tournee.bootstrap"])
+def test_ctrl_c_while_modules_are_read_is_one_line_and_130(tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tournee", "status"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}", "BLOCKED_MODULE": module},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reads\n"
+        process.send_signal(signal.SIGINT)
+        printed, told = process.communicate(timeout=60)
+    assert (process.returncode, printed, told) == (130, "", "tournee: interrupted\n")
+
+
+def test_who_was_started_with_ctrl_c_ignored_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKED, encoding="utf-8")
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "tournee", "--version"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}", "BLOCKED_MODULE": "typer"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reads\n"
+        process.send_signal(signal.SIGINT)
+        printed, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (0, "")
+    assert printed.startswith("tournee ")
+
+
+def test_the_console_script_is_the_entry_that_minds_ctrl_c() -> None:
+    for file, named in (
+        ("pyproject.toml", 'tournee = "tournee.__main__:main"'),
+        ("requirements/install.py", "from tournee.__main__ import main"),
+    ):
+        assert named in (ROOT / file).read_text(encoding="utf-8").splitlines()
+
+
 STUCK = """\
 import asyncio, sys, threading
 from tournee.cli import runner
