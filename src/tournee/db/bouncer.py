@@ -12,20 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
-if TYPE_CHECKING:
-    _Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
-else:
-    _Connection = asyncpg.Connection
+from tournee.db.ending import CandidConnection
 
 _HANGING = (asyncio.CancelledError, TimeoutError)
 _TRANSACTION_WORDS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT")
 
 
-class BouncedConnection(_Connection):
+class BouncedConnection(CandidConnection):
     """Keeps asyncpg's contract; `bound_transactions` is called once, before the first statement."""
 
     _rules = ""

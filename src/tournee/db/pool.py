@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import asyncpg
 
 from tournee.db.bouncer import BouncedConnection
+from tournee.db.ending import CandidConnection
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -39,6 +40,9 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # After a fail-over the old address may lead to a standby; no statement that writes is to blame for that.
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresIOError,
 )
 """What means that PostgreSQL is not there, or not now: nothing is known about what it executed."""
 
@@ -51,6 +55,10 @@ CONTENDED: tuple[type[Exception], ...] = (
 """What means that another session was in the way: the transaction rolled back and may be run again."""
 
 
+IDLE_IN_TRANSACTION_SECONDS = 4.0
+"""After so long without a statement PostgreSQL ends a session that has a transaction open."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
     """How many connections, and how long each may wait; times in seconds."""
@@ -61,7 +69,7 @@ class PoolSettings:
     connect_timeout_seconds: float = 5.0
     command_timeout_seconds: float = 30.0
     lock_timeout_seconds: float = 3.0
-    idle_in_transaction_timeout_seconds: float = 4.0
+    idle_in_transaction_timeout_seconds: float = IDLE_IN_TRANSACTION_SECONDS
     tcp_user_timeout_seconds: float = 4.0
     application_name: str = "tournee"
     through_bouncer: bool = False
@@ -109,7 +117,7 @@ async def open_pool(settings: PoolSettings) -> Pool:
         timeout=settings.connect_timeout_seconds,
         command_timeout=settings.command_timeout_seconds,
         statement_cache_size=0 if bounced else 512,
-        connection_class=BouncedConnection if bounced else asyncpg.Connection,
+        connection_class=BouncedConnection if bounced else CandidConnection,
         init=prepare,
         reset=_keep_session,
         server_settings={

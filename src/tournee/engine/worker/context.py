@@ -74,7 +74,12 @@ class Job(Generic[P]):
         return self._only.open(lambda: [self.claimed])
 
     def step(self) -> AbstractAsyncContextManager[Transaction]:
-        """A committed step of its own within the run, guarded by the lease. It completes nothing, and may run again."""
+        """A committed step of its own within the run, guarded by the lease. It completes nothing, and may run again.
+
+        Not while `transaction()` is open, which holds the row that a step locks: it would wait for itself.
+        """
+        if self._only.state is TransactionState.OPEN:
+            raise RuntimeError("job.step() within job.transaction() would wait for itself: put it before")
         return self._store.step(self.claimed)
 
     async def progress(self, fraction: float) -> None:
