@@ -129,7 +129,7 @@ class Engine:
         self.store.session.observer = self._observer
         self.broker = broker
         self._holder = WorkerId(uuid4())
-        self._reconciler = Reconciler(self.store, broker)
+        self._reconciler = Reconciler(self.store, broker, self.settings.compare_seconds / 2)
         self._projection = DeadLetterProjection(self.store, broker)
         self._overview = Overview(self.store, broker)
         self.schedules = Schedules(self.store)

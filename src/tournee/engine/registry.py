@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
-from tournee.engine.core.job import QueueName
+import structlog
+
+from tournee.engine.core.job import DeadJob, QueueName
 from tournee.engine.core.limits import NO_LIMITS, QueueLimits
-from tournee.engine.core.payload import Payload, to_new_job
+from tournee.engine.core.payload import Payload, read_payload, to_new_job
 from tournee.engine.core.retry import RetryPolicy
 from tournee.engine.core.schedule import Cron, Firing, Missed, Schedule, check_name
-from tournee.engine.ports import DeathHook, QueueDeclaration
+from tournee.engine.ports import DeathHook, QueueDeclaration, Transaction
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[Any], Awaitable[None]]
 """Takes a `Job`, or a `Batch` where `batch` is more than 1. Returns nothing; its effects are in its transaction."""
@@ -126,17 +130,17 @@ class Registry:
     def find_death_hook(self, kind: str) -> DeathHook | None:
         """What runs in the transaction in which a job of this kind dies."""
         spec = self._handlers.get(kind)
-        return spec.on_dead if spec else None
+        return _bring_up(spec.payload_type, spec.on_dead) if spec and spec.on_dead else None
 
     def find_redrive_hook(self, kind: str) -> DeathHook | None:
         """What runs in the transaction in which a job of this kind is redriven."""
         spec = self._handlers.get(kind)
-        return spec.on_redrive if spec else None
+        return _bring_up(spec.payload_type, spec.on_redrive) if spec and spec.on_redrive else None
 
     def find_cancel_hook(self, kind: str) -> DeathHook | None:
         """What runs in the transaction in which a job of this kind is cancelled or discarded."""
         spec = self._handlers.get(kind)
-        return spec.on_cancelled if spec else None
+        return _bring_up(spec.payload_type, spec.on_cancelled) if spec and spec.on_cancelled else None
 
     @property
     def queues(self) -> Sequence[QueueDeclaration]:
@@ -152,3 +156,22 @@ class Registry:
         """The longest time limit of a queue's kinds: what the deadline of a claim is made of."""
         limits = [spec.time_limit for spec in self._handlers.values() if spec.payload_type.queue_name == queue]
         return max(limits, default=timedelta(minutes=2))
+
+
+def _bring_up(payload_type: type[Payload], hook: DeathHook) -> DeathHook:
+    """The hook, called with the payload as the present version has it.
+
+    A payload that can't be brought there, because its upgrade fails or a newer release enqueued it, is handed over as
+    it was enqueued, and `version` says which it is: a job must be able to die of just that.
+    """
+
+    async def call(transaction: Transaction, job: DeadJob) -> None:
+        if job.version != payload_type.version:
+            try:
+                payload = read_payload(payload_type, job.payload, job.version).model_dump(mode="json")
+                job = replace(job, payload=payload, version=payload_type.version)
+            except Exception as error:
+                log.warning("hook gets an older payload", job=job.job_id, version=job.version, error=str(error))
+        await hook(transaction, job)
+
+    return call

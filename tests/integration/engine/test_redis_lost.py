@@ -9,6 +9,7 @@ from tests.integration.engine.conftest import OpenBench
 from tests.support.engine import WORK, Bench, Work, write_effect
 from tests.support.servers import SessionServers
 from tournee.engine.client import Job
+from tournee.engine.maintenance.reconciler import Reconciler
 
 
 async def assert_each_ran_once(bench: Bench, count: int) -> None:
@@ -170,3 +171,19 @@ async def test_redis_away_is_waited_for_and_enqueues_do_not_notice(bench: Bench,
     await bench.run_to_rest()
 
     await assert_each_ran_once(bench, 6)
+
+
+async def test_two_looks_that_follow_each_other_at_once_discard_no_orphan(bench: Bench) -> None:
+    """As that after a rescue follows the periodic one: the worker of a completed job may be about to tell Redis."""
+    reconciler = Reconciler(bench.engine.store, bench.broker, orphan_seconds=0.5)
+    await reconciler.compare(WORK)
+    await bench.redis.lpush("bull:work:wait", "j1-1")
+    loop = asyncio.get_running_loop()
+    first_look_at = loop.time()
+
+    async def discarded() -> bool:
+        return (await reconciler.compare(WORK)).discarded == 1
+
+    await bench.wait_until(discarded, 20)
+    assert loop.time() - first_look_at >= 0.5
+    assert await bench.list_waiting() == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.engine.conftest import OpenBench
-from tests.support.engine import QUICK, Bench
-from tournee.engine.client import Batch, Job, JobState, Payload
+from tests.support.engine import OPERATOR, QUICK, Bench
+from tournee.engine.client import Batch, DeadJob, Job, JobState, Payload, Transaction
 
 
 class OldGreeting(Payload, queue="work", kind="greet"):
@@ -107,3 +109,65 @@ async def test_in_a_batch_only_the_job_that_can_not_be_upgraded_fails(bench: Ben
     assert (stuck.state, stuck.attempt) == (JobState.DEAD, 3)
     [attempt, *_] = await bench.engine.list_attempts([stuck.id])
     assert (attempt.error_class, attempt.outcome) == ("KeyError", "failed")
+
+
+def serve_with_hooks(bench: Bench, payload_type: type[Payload], seen: list[tuple[str, int, Any]]) -> None:
+    """A handler that always fails, and hooks that write down what they get."""
+
+    async def refuse(job: Job[Payload]) -> None:
+        raise ValueError(job.key)
+
+    def note(name: str) -> Any:
+        async def hook(_tx: Transaction, job: DeadJob) -> None:
+            seen.append((name, job.version, job.payload))
+
+        return hook
+
+    hooks: Any = {name: note(name) for name in ("on_dead", "on_redrive", "on_cancelled")}
+    bench.engine.registry.add(payload_type, refuse, retry=QUICK, **hooks)
+
+
+async def test_hooks_get_what_an_older_release_enqueued_as_the_present_one_has_it(bench: Bench) -> None:
+    seen: list[tuple[str, int, Any]] = []
+    serve_with_hooks(bench, NewGreeting, seen)
+    [created] = await bench.enqueue(OldGreeting(name="Ann Lee"))
+    await bench.start(queues=("work",))
+    await bench.wait_for_state("dead", seconds=20)
+    await bench.stop()
+    await bench.engine.redrive([created.job_id], OPERATOR)
+    await bench.engine.cancel([created.job_id], OPERATOR)
+
+    upgraded = {"first": "Ann", "last": "Lee"}
+    assert seen == [("on_dead", 2, upgraded), ("on_redrive", 2, upgraded), ("on_cancelled", 2, upgraded)]
+    [row] = await bench.engine.find_jobs([("work", "Ann Lee")])
+    assert (row.version, row.payload) == (1, {"name": "Ann Lee"}), "the row stays as it was enqueued"
+
+
+async def test_hooks_of_a_crash_and_of_a_discard_get_the_present_payload_too(bench: Bench) -> None:
+    seen: list[tuple[str, int, Any]] = []
+    serve_with_hooks(bench, NewGreeting, seen)
+    [created] = await bench.enqueue(OldGreeting(name="Ann Lee"))
+    await bench.pool.execute(
+        "WITH gone AS (DELETE FROM engine.ready RETURNING queue, job_id),"
+        " flying AS (INSERT INTO engine.inflight (queue, job_id) SELECT queue, job_id FROM gone)"
+        " UPDATE engine.jobs SET state = 'running', lease = 1, alone = true, crashes = 1, worker_id = gen_random_uuid()"
+    )
+    await bench.engine.store.rescue_jobs([], bench.engine.registry.find_death_hook)
+    await bench.engine.discard([created.job_id], OPERATOR)
+
+    upgraded = {"first": "Ann", "last": "Lee"}
+    assert seen == [("on_dead", 2, upgraded), ("on_cancelled", 2, upgraded)]
+
+
+@pytest.mark.parametrize("payload_type", [StuckGreeting, NewGreeting], ids=["no way from there", "a way that fails"])
+async def test_a_payload_that_can_not_be_upgraded_reaches_the_hooks_as_it_was_enqueued(
+    bench: Bench, payload_type: type[Payload]
+) -> None:
+    seen: list[tuple[str, int, Any]] = []
+    serve_with_hooks(bench, payload_type, seen)
+    await bench.enqueue(OldGreeting(name="Ann Lee"))
+    await bench.pool.execute("""UPDATE engine.jobs SET payload = '{"title": "Dr"}'""")
+    await bench.start(queues=("work",))
+    await bench.wait_for_state("dead", seconds=20)
+
+    assert seen == [("on_dead", 1, {"title": "Dr"})]

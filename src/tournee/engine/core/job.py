@@ -195,3 +195,5 @@ class DeadJob:
     error: Failure
     died_at: datetime
     trace_context: str | None
+    version: int = 1
+    """Of the payload."""

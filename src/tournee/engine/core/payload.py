@@ -70,8 +70,8 @@ class Payload(BaseModel):
         """The payload of an older `version`, as this version has it; validated afterwards. The key stays what it was.
 
         Called once, with what was enqueued: it brings any older version to the present one. What it raises is a failed
-        attempt. `data` is a copy, and may be changed and returned. Hooks (`on_dead` and the like) get the payload as
-        it was enqueued, whatever its version.
+        attempt. `data` is a copy, and may be changed and returned. Hooks (`on_dead` and the like) get the upgraded
+        payload too; where the upgrade fails, the payload as it was enqueued, with its `version`.
         """
         raise PayloadOutdated(
             f"the job is of version {version}, {cls.__name__} of version {cls.version}: "

@@ -6,6 +6,7 @@ comparison, candidates from the ledger first, then one atomic look at Redis, the
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,10 +38,12 @@ class Comparison:
 class Reconciler:
     """Compares and repairs, one queue at a time."""
 
-    def __init__(self, store: JobStore, broker: Broker) -> None:
+    def __init__(self, store: JobStore, broker: Broker, orphan_seconds: float = 0.0) -> None:
+        """`orphan_seconds`: how far apart the two looks must be that find an entry orphaned, before it is discarded."""
         self._store = store
         self._broker = broker
-        self._suspects: dict[QueueName, set[str]] = {}
+        self._orphan_seconds = orphan_seconds
+        self._suspects: dict[QueueName, dict[str, float]] = {}
 
     async def recover(self, queue: QueueName, seen_epoch: int | None) -> int:
         """Redis is not the one the ledger knows: renew the epoch and sweep. Answers how many rows went back."""
@@ -65,8 +68,8 @@ class Reconciler:
     ) -> Comparison:
         """Compare both sides of one queue and repair; exact, and cheap because Redis holds only a window.
 
-        A patient comparison discards only what the one before found orphaned too: a job that was just completed stays
-        in Redis until its worker's next exchange.
+        A patient comparison discards only what was found orphaned before, and long enough ago, however close together
+        two looks are: a job that was just completed stays in Redis until its worker's next exchange.
         """
         epochs = await self._store.read_epochs()
         candidates = await self._store.list_queued(queue, minimum_age)
@@ -107,8 +110,11 @@ class Reconciler:
         live = await self._store.list_live_dispatches(entries)
         orphans = {str(entry) for entry in entries if _is_orphan(entry, live.get(entry), snapshot)}
         orphans |= snapshot.foreign
-        doomed = sorted(orphans & self._suspects.get(queue, set()) if patient else orphans)
-        self._suspects[queue] = orphans - set(doomed)
+        now = asyncio.get_running_loop().time()
+        known = self._suspects.get(queue, {})
+        due = {raw_id for raw_id, seen_at in known.items() if now - seen_at >= self._orphan_seconds}
+        doomed = sorted(orphans & due if patient else orphans)
+        self._suspects[queue] = {raw_id: known.get(raw_id, now) for raw_id in orphans.difference(doomed)}
         if doomed:
             await self._broker.discard(queue, doomed)
         return len(doomed)

@@ -77,6 +77,7 @@ def to_dead(row: Any, failure: Failure) -> DeadJob:
         error=failure,
         died_at=row["died_at"] if "died_at" in row else row["finished_at"],
         trace_context=row["trace_context"],
+        version=row["version"],
     )
 
 

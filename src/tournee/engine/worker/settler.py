@@ -141,7 +141,7 @@ class Settler:
         spec = self._registry.find(job.kind)
         delay = (spec.retry if spec else PARKING).delay(job.attempt_number, random.random)
         recorded = "timed_out" if failed.timed_out else "failed"
-        dead = await self._store.fail_job(job, failure, recorded, delay, spec.on_dead if spec else None)
+        dead = await self._store.fail_job(job, failure, recorded, delay, self._registry.find_death_hook(job.kind))
         _log_failure(job, failure, dead)
         if dead is not None:
             self._observer.note_dead(dead)

@@ -4,7 +4,7 @@ WITH buried AS (
     UPDATE engine.jobs
     SET state = 'dead', attempt = attempt + 1, finished_at = clock_timestamp(), suspect = false, alone = false
     WHERE id = $1 AND state = 'running' AND lease = $2 AND attempt + 1 >= max_attempts
-    RETURNING id, queue, key, kind, tenant, payload, attempt, crashes, dispatch, finished_at, trace_context
+    RETURNING id, queue, key, kind, version, tenant, payload, attempt, crashes, dispatch, finished_at, trace_context
 ), not_in_flight AS (
     DELETE FROM engine.inflight f USING buried b WHERE f.queue = b.queue AND f.job_id = b.id
 ), in_dead AS (

@@ -12,5 +12,6 @@ WITH moved AS (
 ), not_in_flight AS (
     DELETE FROM engine.inflight f USING moved m WHERE f.queue = m.queue AND f.job_id = m.id AND m.state = 'cancelled'
 )
-SELECT id, state, queue, key, kind, tenant, payload, attempt, crashes, dispatch, now() AS finished_at, trace_context
+SELECT id, state, queue, key, kind, version, tenant, payload, attempt, crashes, dispatch, now() AS finished_at,
+       trace_context
 FROM moved ORDER BY id

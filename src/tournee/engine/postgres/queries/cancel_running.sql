@@ -3,7 +3,7 @@
 WITH cancelled AS (
     UPDATE engine.jobs SET state = 'cancelled', finished_at = clock_timestamp()
     WHERE id = $1 AND state = 'running' AND lease = $2 AND cancel_requested
-    RETURNING id, queue, key, kind, tenant, payload, attempt, crashes, dispatch, finished_at, trace_context
+    RETURNING id, queue, key, kind, version, tenant, payload, attempt, crashes, dispatch, finished_at, trace_context
 ), not_in_flight AS (
     DELETE FROM engine.inflight f USING cancelled c WHERE f.queue = c.queue AND f.job_id = c.id
 )

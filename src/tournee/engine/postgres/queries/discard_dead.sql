@@ -8,4 +8,5 @@ WITH locked AS (
 ), not_dead AS (
     DELETE FROM engine.dead d USING moved m WHERE d.job_id = m.id
 )
-SELECT id, queue, key, kind, tenant, payload, attempt, crashes, dispatch, died_at, trace_context FROM moved ORDER BY id
+SELECT id, queue, key, kind, version, tenant, payload, attempt, crashes, dispatch, died_at, trace_context
+FROM moved ORDER BY id

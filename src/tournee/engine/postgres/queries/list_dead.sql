@@ -1,7 +1,8 @@
 -- Dead letters, the latest first, each with its last recorded error. Every filter may be null: any.
 -- $1 queue, $2 kind, $3 part of the key, $4 tenant, $5 part of the error's class or message, $6 died after,
 -- $7 died before, $8 ids, $9 at most, $10 offset. OFFSET 0 keeps the planner from reading the whole ledger for the join.
-SELECT j.id, j.queue, j.key, j.kind, j.tenant, j.payload, j.attempt, j.crashes, j.dispatch, d.died_at, j.trace_context,
+SELECT j.id, j.queue, j.key, j.kind, j.version, j.tenant, j.payload, j.attempt, j.crashes, j.dispatch, d.died_at,
+       j.trace_context,
        coalesce(a.error_class, '') AS error_class, coalesce(a.message, '') AS message, coalesce(a.stack, '') AS stack
 FROM engine.dead d
 CROSS JOIN LATERAL (SELECT * FROM engine.jobs WHERE id = d.job_id OFFSET 0) j

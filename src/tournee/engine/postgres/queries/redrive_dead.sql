@@ -14,4 +14,5 @@ WITH locked AS (
     INSERT INTO engine.ready (job_id, queue, tenant, rank, run_at, urgent, due)
     SELECT id, queue, tenant, rank, run_at, priority < 0, true FROM moved
 )
-SELECT id, queue, key, kind, tenant, payload, attempt, crashes, dispatch, now() AS died_at, trace_context FROM moved
+SELECT id, queue, key, kind, version, tenant, payload, attempt, crashes, dispatch, now() AS died_at, trace_context
+FROM moved
