@@ -76,6 +76,19 @@ def claim(worker: WorkerId = BEN) -> Act[Before]:
     return act
 
 
+def claim_again(worker: WorkerId = BEN) -> Act[Before]:
+    """What a fetcher does after a claim whose answer it did not wait for."""
+
+    async def act(session: Session, before: Before) -> str:
+        if await session.store.reread_claims(before.dispatches, worker):
+            return "read it again"
+        if await session.store.claim_jobs(before.dispatches, worker, LIMIT):
+            return "claimed"
+        return _count(await session.store.reread_claims(before.dispatches, worker), "read it again")
+
+    return act
+
+
 async def complete(session: Session, before: Before) -> str:
     """Ann's handler writes its effect, and its job is completed."""
     async with session.store.complete_in_transaction([before.claim], lambda: [before.claim]) as tx:
@@ -103,6 +116,15 @@ async def ask(session: Session, before: Before) -> str:
     """The answer to Ann's COMMIT was lost: what became of her lease?"""
     seen = await session.store.read_outcome(before.claim)
     return f"is told {seen[0]}" if seen else "is told of no row"
+
+
+async def ask_and_release(session: Session, before: Before) -> str:
+    """What a settler does after a completion whose answer it did not wait for."""
+    answer = await ask(session, before)
+    if answer != "is told running":
+        return answer
+    moved = await session.store.put_off_jobs([before.claim], timedelta(0))
+    return "released it" if moved else "released nothing"
 
 
 async def mark_alone(session: Session, before: Before) -> str:

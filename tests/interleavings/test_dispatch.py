@@ -7,6 +7,7 @@ from functools import partial
 from tests.interleavings.acts import (
     cancel,
     claim,
+    claim_again,
     enqueue,
     give_back,
     half_open,
@@ -28,6 +29,15 @@ async def test_two_claims_of_one_dispatch_start_it_once(race: RunRace, ledger: L
         "ann found nothing, ben claimed: running dispatch 1 lease 1",
     }
     await race(ledger.make_queued, allowed, ann=claim(ANN), ben=claim(BEN))
+
+
+async def test_a_claim_that_was_given_up_and_the_one_after_it_start_it_once(race: RunRace, ledger: Ledger) -> None:
+    """The worker did not wait for the answer; the server goes on with the claim, before, between or after its looks."""
+    allowed = {
+        "late claimed, worker read it again: running dispatch 1 lease 1",
+        "late found nothing, worker claimed: running dispatch 1 lease 1",
+    }
+    await race(ledger.make_queued, allowed, late=claim(BEN), worker=claim_again(BEN))
 
 
 async def test_a_dispatch_is_claimed_or_given_back(race: RunRace, ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from tests.interleavings.acts import (
     ask,
+    ask_and_release,
     cancel,
     complete,
     complete_effect_free,
@@ -85,6 +86,18 @@ async def test_whoever_asks_after_a_lost_commit_waits_for_one_in_progress(race: 
         "worker completed, asker is told running: completed dispatch 1 lease 1",
     }
     await race(ledger.make_running, allowed, worker=complete, asker=ask)
+
+
+async def test_a_completion_that_was_given_up_and_a_release_after_it_leave_one_of_both(
+    race: RunRace, ledger: Ledger
+) -> None:
+    """The worker did not wait for the answer, and asks; the server goes on with the completion at any time."""
+    allowed = {
+        "late completed, worker is told completed: completed dispatch 1 lease 1",
+        "late completed, worker released nothing: completed dispatch 1 lease 1",
+        "late found nothing, worker released it: pending dispatch 1 lease 1",
+    }
+    await race(ledger.make_running, allowed, late=complete_effect_free, worker=ask_and_release)
 
 
 # --- operators

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from tests.support.engine import Bench, Bulk, FollowUp, Free, Work, insert_effect, write_effect
+from tests.support.engine import OPERATOR, Bench, Bulk, FollowUp, Free, Work, insert_effect, write_effect
 from tournee.engine.client import Batch, Job, JobState, LeaseLost, ProviderUnavailable, Snooze
 from tournee.engine.core.errors import TransactionMissing
 
@@ -254,3 +255,57 @@ async def test_each_job_of_a_batch_has_an_outcome_of_its_own(bench: Bench) -> No
     ]
     assert await bench.read_effects() == ["0", "4"]
     await bench.assert_consistent()
+
+
+async def wait_for_beats(bench: Bench, count: int) -> None:
+    """Until the worker has compared its rows with the ledger so often."""
+    beat = "SELECT max(beat) FROM engine.workers"
+    last = await bench.pool.fetchval(beat) + count
+
+    async def reached() -> bool:
+        return bool(await bench.pool.fetchval(beat) >= last)
+
+    await bench.wait_until(reached, 20)
+
+
+async def test_a_half_that_is_completed_is_no_lost_lease_while_the_other_half_runs(bench: Bench) -> None:
+    async def handle(batch: Batch[Bulk]) -> None:
+        if len(batch.jobs) > 1:
+            raise ValueError("the whole request was refused")
+        if batch.jobs[0].payload.n == 1:
+            await wait_for_beats(bench, 6)
+        async with batch.transaction() as tx:
+            await insert_effect(tx, batch.jobs[0].key)
+
+    bench.handlers.bulk = handle
+    await bench.enqueue(Bulk(n=0), Bulk(n=1))
+    await bench.start()
+    await bench.run_to_rest(40)
+
+    assert bench.handlers.batches == [["0", "1"], ["0"], ["1"]]
+    assert await bench.read_effects() == ["0", "1"]
+    assert await bench.pool.fetchval("SELECT max(attempt) FROM engine.jobs") == 0
+
+
+async def test_a_cancelled_job_stops_its_batch_and_uses_no_attempt_of_the_half_that_runs(bench: Bench) -> None:
+    stopped = asyncio.Event()
+
+    async def handle(batch: Batch[Bulk]) -> None:
+        if len(batch.jobs) > 1 or batch.jobs[0].payload.n == 0:
+            raise ValueError("refused")
+        if not stopped.is_set():
+            stopped.set()
+            await asyncio.Event().wait()
+        async with batch.transaction() as tx:
+            await insert_effect(tx, batch.jobs[0].key)
+
+    bench.handlers.bulk = handle
+    [first, _] = await bench.enqueue(Bulk(n=0), Bulk(n=1))
+    await bench.start()
+    async with asyncio.timeout(20):
+        await stopped.wait()
+    await bench.engine.cancel([first.job_id], OPERATOR)
+    await bench.run_to_rest(40)
+
+    rows = await bench.pool.fetch("SELECT key, state::text, attempt FROM engine.jobs ORDER BY key")
+    assert [tuple(row) for row in rows] == [("0", "cancelled", 0), ("1", "completed", 0)]

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.support.engine import close_bench, open_bench
-from tests.support.proxy import PostgresqlSpotter, Proxy
+from tests.support.engine import Bench, Free, close_bench, open_bench
+from tests.support.proxy import PostgresqlSpotter, Proxy, Trick
 from tests.support.servers import SessionServers
 from tournee.db.pool import PoolSettings, open_pool
 from tournee.engine.client import LedgerUnavailable
@@ -22,7 +22,8 @@ from tournee.engine.postgres.session import Session
 @pytest.fixture
 async def proxy(servers: SessionServers) -> AsyncIterator[Proxy]:
     """Between the engine and PostgreSQL."""
-    proxy = Proxy(servers.postgresql.port, lambda: PostgresqlSpotter({"beat": b"UPDATE engine.workers"}))
+    fragments = {"claim": b"SET state = 'running'", "complete": b"SET state = 'completed'"}
+    proxy = Proxy(servers.postgresql.port, lambda: PostgresqlSpotter(fragments))
     await proxy.start()
     yield proxy
     await proxy.stop()
@@ -92,6 +93,57 @@ async def test_a_statement_that_was_given_up_does_not_run_on_with_the_locks_of_i
         await wait_until_running(0)
     finally:
         pool.terminate()
+
+
+@pytest.fixture
+async def benches(database_url: str, redis_url: str, proxy: Proxy) -> AsyncIterator[tuple[Bench, Bench]]:
+    """One through the proxy, whose short statements may take half a second, and one beside it."""
+    through = database_url.replace(f":{urlsplit(database_url).port}/", f":{proxy.port}/")
+    bench, direct = await open_bench(through, redis_url), await open_bench(database_url, redis_url)
+    bench.engine.store.session.patience.prompt_seconds = 0.5
+    yield bench, direct
+    await close_bench(bench)
+    await close_bench(direct)
+
+
+async def test_a_peer_that_is_silent_does_not_hold_relay_and_claims_until_a_command_times_out(
+    benches: tuple[Bench, Bench], proxy: Proxy
+) -> None:
+    bench, direct = benches
+    await bench.start()
+    await direct.enqueue_work(20)
+    await direct.run_to_rest(40)
+
+    proxy.fall_silent()
+    await direct.enqueue_work(20, first=20)
+    await asyncio.sleep(0.3)
+    proxy.heal()
+
+    # Less than a command's half minute, though relay and heartbeat sit on connections that stay mute.
+    await direct.run_to_rest(20)
+    assert sorted(await direct.read_effects(), key=int) == [str(n) for n in range(40)]
+    assert await direct.pool.fetchval("SELECT max(attempt) FROM engine.jobs") == 0
+
+
+@pytest.mark.parametrize("trick", [Trick.HOLD_REQUEST, Trick.HOLD_ANSWER])
+@pytest.mark.parametrize("request_name", ["claim", "complete"])
+async def test_what_was_given_up_and_is_executed_all_the_same_runs_nothing_twice(
+    benches: tuple[Bench, Bench], proxy: Proxy, request_name: str, trick: Trick
+) -> None:
+    bench, direct = benches
+    trap = proxy.set_trap(request_name, trick, seconds=1.5)
+    await bench.start()
+    if request_name == "claim":
+        await direct.enqueue_work(4)
+    else:
+        await direct.enqueue(*(Free(n=n) for n in range(4)))
+    await direct.run_to_rest(40)
+
+    assert trap.sprung.is_set()
+    rows = await direct.pool.fetch("SELECT attempt, crashes, outages, state::text FROM engine.jobs")
+    assert {tuple(row) for row in rows} == {(0, 0, 0, "completed")}
+    if request_name == "claim":
+        assert sorted(await direct.read_effects()) == ["0", "1", "2", "3"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel has no such bound")

@@ -32,6 +32,7 @@ from tournee.engine.ports.ledger import (
     LedgerContended,
     LedgerUnavailable,
     Transaction,
+    TransactionOverdue,
 )
 from tournee.engine.ports.observer import NOBODY, Observer, RunOutcome, gather_observers
 
@@ -66,6 +67,7 @@ __all__ = [
     "Room",
     "RunOutcome",
     "Transaction",
+    "TransactionOverdue",
     "WorkerRow",
     "gather_observers",
 ]

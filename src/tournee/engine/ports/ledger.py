@@ -49,6 +49,12 @@ class CommitUnknown(LedgerUnavailable):
     """The answer to a COMMIT was lost: the transaction may be committed. `JobStore.read_outcome` tells."""
 
 
+class TransactionOverdue(LedgerUnavailable):
+    """A transaction took too long: a statement was not answered in its time, or PostgreSQL cancelled it, or ended the
+    session because it idled. All rolled back. In an outage that is the ledger's fault, else the caller's.
+    """
+
+
 class LedgerContended(Exception):
     """Another session was in the way (deadlock, lock time-out): rolled back, may be run again."""
 

@@ -13,6 +13,7 @@ from tournee.engine.core.breaker import BreakerPolicy, BreakerState
 from tournee.engine.ports import ProviderRow
 from tournee.engine.postgres.rows import to_provider
 from tournee.engine.postgres.session import SQL, Session
+from tournee.engine.postgres.texts import clean_text
 
 
 class BreakerStore:
@@ -24,6 +25,8 @@ class BreakerStore:
 
     async def note_outage(self, provider: str, reason: str, retry_after: timedelta | None) -> str:
         """See the port."""
+        # What a provider answers may hold what no text of PostgreSQL can: it counts all the same.
+        reason = clean_text(reason)
         async with self._session.transaction() as connection:
             await connection.execute(SQL.insert_provider, provider)
             row = await connection.fetchrow(SQL.lock_provider, provider)
@@ -72,4 +75,4 @@ class BreakerStore:
 
     async def read_providers(self) -> Sequence[ProviderRow]:
         """See the port."""
-        return [to_provider(row) for row in await self._session.fetch(SQL.read_providers)]
+        return [to_provider(row) for row in await self._session.fetch(SQL.read_providers, prompt=True)]

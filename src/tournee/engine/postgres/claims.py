@@ -17,6 +17,7 @@ from tournee.engine.ports import DeathHook
 from tournee.engine.postgres.enqueue import EnqueueTransaction, open_transaction
 from tournee.engine.postgres.rows import to_claimed, to_dead
 from tournee.engine.postgres.session import AGEING, SQL, Session, columns
+from tournee.engine.postgres.texts import clean_text
 
 MAX_MESSAGE = 4_000
 MAX_STACK = 16_000
@@ -36,12 +37,12 @@ class ClaimStore:
 
     async def claim_jobs(self, ids: Sequence[DispatchId], worker: WorkerId, limit: timedelta) -> Sequence[ClaimedJob]:
         """See the port."""
-        rows = await self._session.fetch(SQL.claim_jobs, *columns(ids), worker, limit)
+        rows = await self._session.fetch(SQL.claim_jobs, *columns(ids), worker, limit, prompt=True)
         return [to_claimed(row) for row in rows]
 
     async def reread_claims(self, ids: Sequence[DispatchId], worker: WorkerId) -> Sequence[ClaimedJob]:
         """See the port."""
-        rows = await self._session.fetch(SQL.reread_claims, *columns(ids), worker)
+        rows = await self._session.fetch(SQL.reread_claims, *columns(ids), worker, prompt=True)
         return [to_claimed(row) for row in rows]
 
     @asynccontextmanager
@@ -67,12 +68,12 @@ class ClaimStore:
 
     async def complete_jobs(self, jobs: Sequence[ClaimedJob]) -> set[JobId]:
         """See the port."""
-        rows = await self._session.fetch(SQL.complete_jobs, *_leases(jobs))
+        rows = await self._session.fetch(SQL.complete_jobs, *_leases(jobs), prompt=True)
         return {JobId(row["id"]) for row in rows}
 
     async def read_outcome(self, job: ClaimedJob) -> tuple[JobState, int] | None:
         """See the port."""
-        row = await self._session.fetch_row(SQL.read_outcome, job.id.job_id)
+        row = await self._session.fetch_row(SQL.read_outcome, job.id.job_id, prompt=True)
         return (JobState(row["state"]), row["lease"]) if row else None
 
     async def fail_job(
@@ -98,7 +99,7 @@ class ClaimStore:
         self, jobs: Sequence[ClaimedJob], delay: timedelta, *, outage: Failure | None = None, snoozed: bool = False
     ) -> set[JobId]:
         """See the port."""
-        async with self._session.transaction() as connection:
+        async with self._session.transaction(prompt="put_off_jobs") as connection:
             rows = await connection.fetch(
                 SQL.put_off_jobs, *_leases(jobs), delay, int(outage is not None), int(snoozed), AGEING
             )
@@ -111,7 +112,7 @@ class ClaimStore:
 
     async def mark_alone(self, job: ClaimedJob) -> bool:
         """See the port."""
-        return await self._session.fetch_value(SQL.mark_alone, job.id.job_id, job.lease) is not None
+        return await self._session.fetch_value(SQL.mark_alone, job.id.job_id, job.lease, prompt=True) is not None
 
     async def cancel_running(self, job: ClaimedJob, on_cancelled: DeathHook | None) -> bool:
         """See the port."""
@@ -133,15 +134,10 @@ async def record_attempt(connection: Connection, job_id: int, lease: int, failur
         job_id,
         lease,
         outcome,
-        _clean(failure.error_class)[:200],
-        _clean(failure.message)[:MAX_MESSAGE],
-        _clean(failure.stack)[-MAX_STACK:],
+        clean_text(failure.error_class)[:200],
+        clean_text(failure.message)[:MAX_MESSAGE],
+        clean_text(failure.stack)[-MAX_STACK:],
     )
-
-
-def _clean(text: str) -> str:
-    # PostgreSQL's text holds neither NUL nor a lone surrogate, and an error message may quote hostile input.
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")
 
 
 def _leases(jobs: Sequence[ClaimedJob]) -> tuple[list[int], list[int]]:

@@ -51,7 +51,7 @@ class DispatchStore:
 
     async def read_gate(self, queue: QueueName) -> Gate:
         """See the port."""
-        row = await self._session.fetch_row(SQL.read_gate, queue)
+        row = await self._session.fetch_row(SQL.read_gate, queue, prompt=True)
         if row is None:
             raise LookupError(f"queue {queue} was never declared")
         return Gate(
@@ -69,7 +69,7 @@ class DispatchStore:
 
     async def mark_queued(self, queue: QueueName, room: Room) -> Marked:
         """See the port."""
-        async with self._session.transaction() as connection:
+        async with self._session.transaction(prompt="mark_queued") as connection:
             if not await _take_fill_locks(connection, queue, room):
                 return Marked([], 0, busy=True)
             seen = await connection.fetchrow(SQL.promote_due, queue, PROMOTE_AT_ONCE, room.provider is not None)
@@ -104,7 +104,7 @@ class DispatchStore:
         """See the port."""
         if not ids:
             return []
-        return [JobId(row["id"]) for row in await self._session.fetch(SQL.return_queued, *columns(ids))]
+        return [JobId(row["id"]) for row in await self._session.fetch(SQL.return_queued, *columns(ids), prompt=True)]
 
     async def prune_buckets(self) -> int:
         """See the port."""

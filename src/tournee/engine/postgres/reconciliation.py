@@ -22,7 +22,7 @@ class ReconciliationStore:
 
     async def read_epochs(self) -> Mapping[QueueName, int]:
         """See the port."""
-        return {QueueName(row["name"]): row["epoch"] for row in await self._session.fetch(SQL.read_epochs)}
+        return {QueueName(row["name"]): row["epoch"] for row in await self._session.fetch(SQL.read_epochs, prompt=True)}
 
     async def renew_epoch(
         self, queue: QueueName, read: Callable[[], Awaitable[int | None]], write: Callable[[int], Awaitable[None]]
@@ -39,12 +39,12 @@ class ReconciliationStore:
 
     async def list_queued(self, queue: QueueName, minimum_age: timedelta) -> set[DispatchId]:
         """See the port."""
-        rows = await self._session.fetch(SQL.list_queued, queue, minimum_age)
+        rows = await self._session.fetch(SQL.list_queued, queue, minimum_age, prompt=True)
         return {DispatchId(JobId(row["id"]), row["dispatch"]) for row in rows}
 
     async def list_live_dispatches(self, ids: Sequence[DispatchId]) -> Mapping[DispatchId, JobState]:
         """See the port."""
-        rows = await self._session.fetch(SQL.list_live_dispatches, *columns(ids))
+        rows = await self._session.fetch(SQL.list_live_dispatches, *columns(ids), prompt=True)
         return {DispatchId(JobId(row["id"]), row["dispatch"]): JobState(row["state"]) for row in rows}
 
     async def prune_finished(self, after_id: int, look_at: int, horizon: timedelta) -> tuple[int, bool, int]:

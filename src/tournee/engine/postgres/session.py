@@ -7,17 +7,26 @@ the engine knows asyncpg's.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import asyncpg
 
-from tournee.db.pool import CONTENDED, UNAVAILABLE, Connection, Pool
+from tournee.db.pool import CONTENDED, IDLE_IN_TRANSACTION_SECONDS, UNAVAILABLE, Connection, Pool
 from tournee.db.queries import load_queries
 from tournee.engine.core.job import AGEING_INTERVAL, DispatchId, QueueName
-from tournee.engine.ports import NOBODY, CommitUnknown, LedgerContended, LedgerUnavailable, Observer
+from tournee.engine.ports import (
+    NOBODY,
+    CommitUnknown,
+    LedgerContended,
+    LedgerUnavailable,
+    Observer,
+    TransactionOverdue,
+)
+from tournee.engine.postgres.patience import Patience
 
 SQL = load_queries("tournee.engine.postgres")
 AGEING = AGEING_INTERVAL
@@ -29,6 +38,14 @@ RESERVED_CONNECTIONS = 3
 HANGING = (asyncio.CancelledError, TimeoutError)
 
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+OVERDUE = (
+    TimeoutError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+)
+"""What says that it was the time that ran out."""
 
 
 @contextmanager
@@ -42,18 +59,23 @@ def translated_errors() -> Iterator[None]:
         raise LedgerUnavailable(str(error) or type(error).__name__) from error
 
 
-def translate_body_error(error: BaseException, lost: bool) -> BaseException:
+def translate_body_error(error: BaseException, lost: bool, idled: bool = False) -> BaseException:
     """An exception that a caller's code raised inside a transaction; only PostgreSQL's own are translated.
 
     An OSError there may well be the caller's own file, and must not pass for an outage of the ledger; nor may the
     driver's complaint about a wrong call, as long as the connection is not `lost`: such a job would run for ever.
+    PostgreSQL ends a session that idles, and nobody tells the driver why: one that is lost and may have `idled` is
+    taken for overdue.
     """
+    if isinstance(error, OVERDUE) and (isinstance(error, DRIVER_ERRORS) or _is_raised_by_driver(error)):
+        return TransactionOverdue(str(error) or "a statement was not answered in its time")
     if isinstance(error, CONTENDED):
         return LedgerContended(str(error))
     if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and not lost:
         return error
     if isinstance(error, UNAVAILABLE) and (isinstance(error, DRIVER_ERRORS) or _is_raised_by_driver(error)):
-        return LedgerUnavailable(str(error) or type(error).__name__)
+        kind = TransactionOverdue if lost and idled else LedgerUnavailable
+        return kind(str(error) or type(error).__name__)
     return error
 
 
@@ -69,59 +91,72 @@ class Session:
     """Runs statements on the pool: alone, or many in one transaction.
 
     `handlers` bounds the connections that handlers may hold, so that heartbeat and settling never wait behind them.
+    What is `prompt` is given up before the lease is over: short statements of the engine's own, after which it asks.
     `on_enqueued` is called with the queues of what a transaction of this process enqueued and committed.
     """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
+        self.patience = Patience()
         self.handlers = asyncio.Semaphore(max(1, pool.get_max_size() - RESERVED_CONNECTIONS))
         self.on_enqueued: Callable[[AbstractSet[QueueName]], None] = lambda _: None
         self.observer: Observer = NOBODY
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection with an open transaction, committed at the end.
+    async def transaction(self, prompt: str = "") -> AsyncIterator[Connection]:
+        """A connection with an open transaction, committed at the end; `prompt` names one that is short.
 
         Raises `CommitUnknown` where the answer to the COMMIT was lost. A caller's exception rolls back and passes.
         """
-        async with self._hold_connection() as connection:
+        async with self._bound(prompt, bool(prompt)), self._hold_connection() as connection:
             open_transaction = connection.transaction()
             with translated_errors():
-                await open_transaction.start()
+                # Whatever follows, a BEGIN is short, and the first that a silent peer leaves unanswered.
+                async with self.patience.bound("BEGIN"):
+                    await open_transaction.start()
+            began = time.monotonic()
             try:
                 yield connection
             except BaseException as error:
-                translated = translate_body_error(error, _is_lost(connection))
+                idled = time.monotonic() - began >= IDLE_IN_TRANSACTION_SECONDS
+                translated = translate_body_error(error, _is_lost(connection), idled)
                 await _roll_back(connection, open_transaction, error)
                 if translated is error:
                     raise
                 raise translated from error
             await _commit(open_transaction)
 
-    async def fetch(self, sql: str, *arguments: Any) -> list[Any]:
-        async with self._hold_connection() as connection:
+    async def fetch(self, sql: str, *arguments: Any, prompt: bool = False) -> list[Any]:
+        async with self._bound(sql, prompt), self._hold_connection() as connection:
             with translated_errors():
                 return list(await connection.fetch(sql, *arguments))
 
-    async def fetch_row(self, sql: str, *arguments: Any) -> Any:
-        async with self._hold_connection() as connection:
+    async def fetch_row(self, sql: str, *arguments: Any, prompt: bool = False) -> Any:
+        async with self._bound(sql, prompt), self._hold_connection() as connection:
             with translated_errors():
                 return await connection.fetchrow(sql, *arguments)
 
-    async def fetch_value(self, sql: str, *arguments: Any) -> Any:
-        async with self._hold_connection() as connection:
+    async def fetch_value(self, sql: str, *arguments: Any, prompt: bool = False) -> Any:
+        async with self._bound(sql, prompt), self._hold_connection() as connection:
             with translated_errors():
                 return await connection.fetchval(sql, *arguments)
 
-    async def execute(self, sql: str, *arguments: Any) -> None:
-        async with self._hold_connection() as connection:
+    async def execute(self, sql: str, *arguments: Any, prompt: bool = False) -> None:
+        async with self._bound(sql, prompt), self._hold_connection() as connection:
             with translated_errors():
                 await connection.execute(sql, *arguments)
+
+    def _bound(self, name: str, prompt: bool) -> AbstractAsyncContextManager[None]:
+        return self.patience.bound(name) if prompt else nullcontext()
 
     @asynccontextmanager
     async def _hold_connection(self) -> AsyncIterator[Connection]:
         with translated_errors():
-            connection = await self.pool.acquire()
+            try:
+                connection = await self.pool.acquire()
+            except asyncpg.PostgresError as error:
+                # Whatever it is that refuses us a connection, no statement of anybody is to blame.
+                raise LedgerUnavailable(str(error)) from error
         try:
             yield connection
         except BaseException as error:

@@ -43,16 +43,16 @@ class WorkerStore:
 
     async def beat_worker(self, id: WorkerId, queues: Mapping[str, Mapping[str, float]], stopping: bool) -> bool:
         """See the port."""
-        return await self._session.fetch_value(SQL.beat_worker, id, dict(queues), stopping) is not None
+        return await self._session.fetch_value(SQL.beat_worker, id, dict(queues), stopping, prompt=True) is not None
 
     async def list_claims(self, worker: WorkerId) -> Sequence[HeldClaim]:
         """See the port."""
-        rows = await self._session.fetch(SQL.list_claims, worker)
+        rows = await self._session.fetch(SQL.list_claims, worker, prompt=True)
         return [HeldClaim(JobId(row["id"]), row["lease"], row["cancel_requested"]) for row in rows]
 
     async def read_workers(self) -> Sequence[WorkerRow]:
         """See the port."""
-        return [to_worker(row) for row in await self._session.fetch(SQL.read_workers)]
+        return [to_worker(row) for row in await self._session.fetch(SQL.read_workers, prompt=True)]
 
     async def report_dead_worker(self, pids: Sequence[int], host: str) -> int:
         """See the port."""
@@ -103,7 +103,7 @@ class WorkerStore:
 
     async def take_leadership(self, role: str, holder: WorkerId, duration: timedelta) -> bool:
         """See the port."""
-        return await self._session.fetch_value(SQL.take_leadership, role, holder, duration) is not None
+        return await self._session.fetch_value(SQL.take_leadership, role, holder, duration, prompt=True) is not None
 
     async def drop_leadership(self, holder: WorkerId) -> None:
         """See the port."""

@@ -36,6 +36,7 @@ from tournee.engine.worker.outcome import (
     describe_failure,
 )
 from tournee.engine.worker.settler import Settled, Settler
+from tournee.engine.worker.strikes import Pulse, Strikes
 from tournee.kit.logs.correlation import correlate
 from tournee.kit.trace import trace_id_of
 
@@ -62,6 +63,9 @@ class Executor:
         self._registry = registry
         self._gate = gate
         self._settler = settler
+        self.pulse = Pulse()
+        """Told by whoever writes heartbeats; without any, nothing that the ledger breaks off is held against a job."""
+        self._strikes = Strikes(self.pulse)
         self._completer = Completer(store)
 
     async def execute(self, unit: Sequence[Held]) -> list[Settled]:
@@ -86,6 +90,7 @@ class Executor:
         return [await self._settle(held, outcome, seconds) for held, outcome in zip(unit, outcomes, strict=True)]
 
     async def _settle(self, held: Held, outcome: Outcome, seconds: float) -> Settled:
+        self._strikes.note_outcome(held.job, outcome)
         settled = await self._settler.settle(held, outcome)
         failure = outcome.failure if isinstance(outcome, (Failed, Parked)) else None
         self._observer.note_settled(held.job, settled.outcome, seconds, failure)
@@ -153,25 +158,29 @@ class Executor:
             except Exception as error:
                 outcomes[held.job.id.job_id] = self._refuse(held.job, error)
         claimed = [held for held in unit if held.job.id.job_id not in outcomes]
-        outcomes |= await self._run_jobs(spec, jobs, claimed) if jobs else {}
+        outcomes |= await self._run_jobs(spec, jobs, claimed, unit) if jobs else {}
         return [outcomes[held.job.id.job_id] for held in unit]
 
     async def _run_jobs(
-        self, spec: HandlerSpec, jobs: Sequence[Job[Payload]], unit: Sequence[Held]
+        self, spec: HandlerSpec, jobs: Sequence[Job[Payload]], part: Sequence[Held], unit: Sequence[Held]
     ) -> dict[int, Outcome]:
-        """One call of a batch handler. One that fails is called again with halves, until the job that fails is alone:
-        it must not use up its neighbours' attempts.
+        """One call of a batch handler, with a part of its unit. One that fails is called again with halves, until the
+        job that fails is alone: it must not use up its neighbours' attempts.
         """
         batch = Batch(jobs, self._store)
-        outcome = await self._call(spec, batch, unit, lambda: batch.transaction_state)
+        outcome = await self._call(spec, batch, unit, lambda: batch.transaction_state, part)
+        if isinstance(outcome, Completed):
+            # The ledger has them no more among our running rows, while the other parts still run: no lease is lost.
+            for held in part:
+                held.settled = held.job.id.job_id not in batch.failures
         if len(jobs) > 1:
             if isinstance(outcome, Lost):
                 # One lost lease rolls all of a batch back; the others are run again and use no attempt.
                 outcome = Released()
             elif isinstance(outcome, Failed) and not outcome.timed_out and not batch.failures:
                 half = len(jobs) // 2
-                first = await self._run_jobs(spec, jobs[:half], unit[:half])
-                return first | await self._run_jobs(spec, jobs[half:], unit[half:])
+                first = await self._run_jobs(spec, jobs[:half], part[:half], unit)
+                return first | await self._run_jobs(spec, jobs[half:], part[half:], unit)
         refusals = {job_id: classify_error(error) for job_id, error in batch.failures.items()}
         return {job.id: refusals.get(job.id, outcome) for job in jobs}
 
@@ -181,8 +190,11 @@ class Executor:
         argument: Job[Payload] | Batch[Payload],
         unit: Sequence[Held],
         state: Callable[[], TransactionState],
+        part: Sequence[Held] | None = None,
     ) -> Outcome:
+        # Whoever of the unit is stopped, the task of all is; the outcome is that of the part that is called for.
         limit = asyncio.timeout(spec.time_limit.total_seconds())
+        began = asyncio.get_running_loop().time()
         try:
             async with limit:
                 await spec.handler(argument)
@@ -203,7 +215,10 @@ class Executor:
             return outcome if state() is not TransactionState.COMMITTED else Completed()
         except Exception as error:
             self._refuse_disguise(state(), unit)
-            return self._after_transaction(state(), error, unit)
+            if state() in (TransactionState.COMMITTED, TransactionState.UNKNOWN):
+                return self._after_transaction(state(), error, unit)
+            now = asyncio.get_running_loop().time()
+            return self._strikes.judge(error, [held.job for held in part or unit], began, now)
         self._refuse_disguise(state(), unit)
         return self._after_transaction(state(), None, unit, spec)
 
@@ -230,8 +245,6 @@ class Executor:
             case TransactionState.UNKNOWN:
                 return Unknown()
             case TransactionState.UNUSED | TransactionState.OPEN | TransactionState.ROLLED_BACK:
-                if error is not None:
-                    return classify_error(error)
                 if state is TransactionState.UNUSED and spec is not None and spec.effect_free and spec.batch <= 1:
                     return Returned()
                 return Failed(describe_failure(TransactionMissing(NO_TRANSACTION)))
@@ -241,6 +254,8 @@ class Executor:
     # --- classify
 
     def _explain_cancellation(self, held: Held) -> Outcome:
+        if held.settled:
+            return Completed()
         match held.stop_reason:
             case StopReason.LEASE_LOST:
                 return Lost()

@@ -173,6 +173,10 @@ class Fetcher:
                     remaining = _without(remaining, claimed)
                 if remaining:
                     claimed += await self._store.claim_jobs(remaining, worker, deadline)
+                    remaining = _without(remaining, claimed)
+                if remaining and doubtful:
+                    # The claim that was given up may have been executed in between.
+                    claimed += await self._store.reread_claims(remaining, worker)
                 return claimed
             except (LedgerUnavailable, LedgerContended) as error:
                 log.warning("ledger did not answer a claim", queue=self._settings.queue, error=str(error))

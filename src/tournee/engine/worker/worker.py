@@ -72,6 +72,7 @@ class Worker:
         self._id = WorkerId(uuid4())
         self._settler = Settler(store, registry, observer)
         executor = Executor(store, broker, registry, SuspectGate(), self._settler, observer)
+        self._pulse = executor.pulse
         self._runners = [
             Runner(
                 RunnerSettings(QueueName(queue), concurrency, on_settled=on_settled),
@@ -98,6 +99,7 @@ class Worker:
         """Announce this process in the ledger, then begin to fetch. Raises `LedgerUnavailable`."""
         self._last_beat_at = asyncio.get_running_loop().time()
         await self._register(self._id)
+        self._pulse.note_answer(asyncio.get_running_loop().time())
         await self._note_breakers()
         for runner in self._runners:
             runner.start()
@@ -161,9 +163,13 @@ class Worker:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await self._beat()
             except (LedgerUnavailable, LedgerContended, TimeoutError) as error:
+                self._pulse.note_silence()
                 log.warning("heartbeat not written", error=str(error))
             except Exception:
+                self._pulse.note_silence()
                 log.exception("heartbeat failed")
+            else:
+                self._pulse.note_answer(asyncio.get_running_loop().time())
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
