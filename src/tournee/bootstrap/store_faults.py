@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import asyncpg
 
+from tournee.db.migrations import OLDEST_SERVER, ServerTooOld
 from tournee.engine.ports import BrokerMisconfigured, BrokerUnavailable
 from tournee.kit.errors import SetupError
 
@@ -20,7 +21,14 @@ PASSING: tuple[type[BaseException], ...] = (
 )
 """What a moment may cure: the server is away, starting, ending or full."""
 
-FAULTS: tuple[type[Exception], ...] = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+FAULTS: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    ServerTooOld,
+)
 """All that asking PostgreSQL something simple can raise."""
 
 
@@ -45,30 +53,37 @@ def judge_database_error(url: str, error: BaseException) -> StoreFault:
     match error:
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             detail = f"{where} refuses user {parts.username!r}"
-            return StoreFault(detail, "check user and password in TOURNEE_DATABASE_URL")
+            remedy = "check user and password in TOURNEE_DATABASE_URL"
         case asyncpg.InvalidCatalogNameError():
             detail = f"{where} has no database {parts.path.lstrip('/')!r}"
-            return StoreFault(detail, "create it, or correct TOURNEE_DATABASE_URL")
+            remedy = "create it, or correct TOURNEE_DATABASE_URL"
         case asyncpg.InsufficientPrivilegeError():
             detail = f"{where} lets user {parts.username!r} not do what is needed ({error})"
-            return StoreFault(detail, "make that user the owner of the database")
+            remedy = "make that user the owner of the database"
         case asyncpg.TooManyConnectionsError():
-            detail = f"{where} has no free connection"
-            return StoreFault(detail, "raise max_connections, or run fewer processes", passing=passing)
+            detail, remedy = f"{where} has no free connection", "raise max_connections, or run fewer processes"
         case asyncpg.DiskFullError():
-            return StoreFault(f"{where} has no room on its disk", "make room there")
+            detail, remedy = f"{where} has no room on its disk", "make room there"
+        case ServerTooOld():
+            detail = f"{where} is too old ({error})"
+            remedy = f"install version {OLDEST_SERVER} or later, or correct TOURNEE_DATABASE_URL"
         case TimeoutError():
-            detail = f"{where} does not answer"
-            return StoreFault(detail, "check host and port in TOURNEE_DATABASE_URL", passing=passing)
+            detail, remedy = f"{where} does not answer", "check host and port in TOURNEE_DATABASE_URL"
         case OSError():
             detail = f"{where} can't be reached ({_describe_system_error(error)})"
-            return StoreFault(detail, "start it, or correct TOURNEE_DATABASE_URL", passing=passing)
+            remedy = "start it, or correct TOURNEE_DATABASE_URL"
         case _:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            unannounced = _is_unannounced_bouncer(error)
-            remedy = "wait a moment, then try again" if passing else "correct TOURNEE_DATABASE_URL, or the server"
-            detail = f"{where} can't be used ({reason})"
-            return StoreFault(detail, ANNOUNCE if unannounced else remedy, passing=passing and not unannounced)
+            return _judge_other(where, error, passing=passing)
+    return StoreFault(detail, remedy, passing=passing)
+
+
+def _judge_other(where: str, error: BaseException, *, passing: bool) -> StoreFault:
+    """What to tell of an error that only its own words explain."""
+    detail = f"{where} can't be used ({(str(error).splitlines() or [type(error).__name__])[0]})"
+    if _is_unannounced_bouncer(error):
+        return StoreFault(detail, ANNOUNCE)
+    remedy = "wait a moment, then try again" if passing else "correct TOURNEE_DATABASE_URL, or the server"
+    return StoreFault(detail, remedy, passing=passing)
 
 
 def judge_dropped_rules(url: str) -> StoreFault:

@@ -72,6 +72,31 @@ async def test_commands_that_meet_on_a_fresh_home_share_its_servers_and_wait_for
     assert not (home / "h" / "run" / "stack.json").exists()
 
 
+async def test_two_imports_of_one_folder_at_once_account_for_all_and_notify_once(
+    home: Path, database_url: str, redis_url: str
+) -> None:
+    sample = write_sample_mailbox(home / "sample").folder / "alice"
+    folder = home / "few"
+    folder.mkdir()
+    for mail in sorted(sample.iterdir())[:12]:
+        (folder / mail.name).write_bytes(mail.read_bytes())
+    different = len({mail.read_bytes() for mail in folder.iterdir()})
+    stores = {"TOURNEE_DATABASE_URL": database_url, "TOURNEE_REDIS_URL": redis_url}
+    answers = await asyncio.gather(
+        *(run_command("import", str(folder), "--json", home=home / "h", more=stores) for _ in range(2))
+    )
+    assert [answer.code for answer in answers] == [0, 0], [answer.stderr for answer in answers]
+    summaries = [answer.read_json() for answer in answers]
+    for summary in summaries:
+        assert summary["messages"] + summary["duplicates"] == 12
+        assert (summary["not_mail"], summary["lost"], summary["dead"]) == (0, 0, 0)
+    # Each mail belongs to the one of the two that came to it first.
+    assert sum(summary["messages"] for summary in summaries) == different
+    newsletters = sum(summary["newsletters"] for summary in summaries)
+    assert len(list((home / "h" / "outbox" / "new").iterdir())) == newsletters > 0
+    assert await count_rows(database_url, "SELECT count(*) FROM news.messages") == different
+
+
 async def wait_for_mails(url: str) -> None:
     """Until the import has staged its mails."""
     async with asyncio.timeout(240):

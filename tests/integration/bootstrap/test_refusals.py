@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from tests.integration.bootstrap.conftest import Answer, Tournee
+from tests.support.disguise import disguise_server
 from tournee.bootstrap.schema import REVISIONS
 from tournee.kit.ports import find_free_port
 
@@ -71,7 +72,7 @@ def test_a_wrong_password_and_a_missing_database_are_told_as_such(
 def test_a_database_that_was_never_migrated_names_the_command(
     tournee: Tournee, empty_database_url: str, redis_url: str
 ) -> None:
-    for command in ("status", "worker", "api", "search x"):
+    for command in ("status", "jobs list", "dead list", "schedules list", "reconcile", "worker", "api", "search x"):
         answer = tournee(*command.split(), database_url=empty_database_url, redis_url=redis_url)
         require_refusal(answer, "was never migrated: run `tournee migrate`")
     assert tournee("migrate", database_url=empty_database_url, redis_url=redis_url).code == 0
@@ -87,6 +88,33 @@ def test_another_schema_is_to_be_migrated_if_it_is_older_and_left_alone_if_newer
     for command in ("status", "worker", "api", "up", "migrate"):
         answer = tournee(command, database_url=database_url, redis_url=redis_url)
         require_refusal(answer, "unknown to this version", "run the newer version")
+
+
+def test_a_postgresql_that_is_too_old_is_told_before_anything_is_written(
+    tournee: Tournee, empty_database_url: str, redis_url: str
+) -> None:
+    parts = urlsplit(empty_database_url)
+    assert parts.port is not None
+    with disguise_server(parts.port, {rb"server_version\0\d\d": b"server_version\x0014"}) as port:
+        old = urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@{parts.hostname}:{port}"))
+        for command in ("migrate", "import .", "status", "jobs list", "worker", "api", "up"):
+            answer = tournee(*command.split(), database_url=old, redis_url=redis_url)
+            require_refusal(answer, "is too old (it is PostgreSQL 14): install version 15 or later")
+        answer = tournee("doctor", database_url=old, redis_url=redis_url)
+        assert (answer.code, "install version 15" in " ".join(answer.stdout.split())) == (3, True)
+    answer = tournee("status", database_url=empty_database_url, redis_url=redis_url)
+    require_refusal(answer, "was never migrated")
+
+
+def test_a_redis_that_is_too_old_is_told(tournee: Tournee, database_url: str, redis_url: str) -> None:
+    parts = urlsplit(redis_url)
+    assert parts.port is not None
+    changes = {rb"valkey_version:": b"no_such_thing_:", rb"redis_version:\d": b"redis_version:5"}
+    with disguise_server(parts.port, changes) as port:
+        old = urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}"))
+        for command in ("worker", "api", "up", "reconcile", "import ."):
+            answer = tournee(*command.split(), database_url=database_url, redis_url=old)
+            require_refusal(answer, "is too old: Install 6.2 or later")
 
 
 def set_revision(url: str, revision: str) -> None:

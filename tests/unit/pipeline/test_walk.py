@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.folders import open_folder
 from tournee.pipeline.core.mail.limits import MESSAGE_BYTES
 from tournee.pipeline.importing import walk
 from tournee.pipeline.importing.walk import NotMail, walk_batches, walk_items
@@ -62,7 +66,100 @@ def test_a_maildir_gives_what_was_delivered(tmp_path: Path) -> None:
     for folder in ("cur", "new", "tmp"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"1.{folder}.host").write_bytes(MAIL.replace(b"one", folder.encode()))
-    assert [mail.name for mail in list_mails(tmp_path)] == ["cur/1.cur.host", "new/1.new.host"]
+    assert [mail.name for mail in list_mails(tmp_path)] == ["new/1.new.host", "cur/1.cur.host"]
+
+
+def make_maildir(folder: Path, where: str) -> list[Path]:
+    for name in ("cur", "new", "tmp"):
+        (folder / name).mkdir(parents=True)
+    mails = [folder / where / f"{number}.host" for number in range(4)]
+    for mail in mails:
+        mail.write_bytes(MAIL.replace(b"one", mail.name.encode()))
+    return mails
+
+
+@pytest.mark.parametrize("inside", ["", "new"])
+def test_mails_that_are_read_by_somebody_while_a_maildir_is_walked_are_seen_once_each(
+    tmp_path: Path, inside: str
+) -> None:
+    mails = make_maildir(tmp_path / "box", "new")
+    seen = []
+    for item in walk_items(tmp_path / "box" / inside):
+        seen.append(item)
+        # Listed by now, and moved before they are read.
+        for mail in mails[1:]:
+            if mail.exists():
+                mail.rename(tmp_path / "box" / "cur" / f"{mail.name}:2,S")
+    assert all(isinstance(item, StagedMail) for item in seen), seen
+    assert len(seen) == len({item.sha256 for item in seen if isinstance(item, StagedMail)}) == len(mails)
+
+
+def test_mails_that_are_moved_before_a_maildir_s_new_folder_is_listed_are_seen(tmp_path: Path) -> None:
+    old = tmp_path / "box" / "cur" / "0.before"
+    mails = make_maildir(tmp_path / "box", "new")
+    old.write_bytes(MAIL)
+    (tmp_path / "a").write_bytes(MAIL)
+    seen = []
+    for item in walk_items(tmp_path):
+        seen.append(item)
+        if len(seen) == 1:
+            for mail in mails:
+                mail.rename(old.parent / f"{mail.name}:2,S")
+    assert [item.name for item in seen] == ["a", "box/cur/0.before", *(f"box/cur/{mail.name}:2,S" for mail in mails)]
+
+
+def test_mails_whose_flags_change_while_a_maildir_is_walked_are_seen_once_each(tmp_path: Path) -> None:
+    mails = make_maildir(tmp_path / "box", "cur")
+    seen = []
+    for item in walk_items(tmp_path / "box"):
+        seen.append(item)
+        for mail in mails[1:]:
+            if mail.exists():
+                mail.rename(mail.with_name(f"{mail.name}:2,FS"))
+    assert [item.name for item in seen if isinstance(item, StagedMail)] == [f"cur/{mail.name}" for mail in mails]
+
+
+def test_a_mail_that_is_deleted_while_a_maildir_is_walked_is_named(tmp_path: Path) -> None:
+    mails = make_maildir(tmp_path / "box", "cur")
+    seen = []
+    for item in walk_items(tmp_path / "box"):
+        seen.append(item)
+        mails[-1].unlink(missing_ok=True)
+    assert seen[-1] == NotMail("cur/3.host", "can't be read: No such file or directory")
+
+
+@contextmanager
+def be_nobody() -> Iterator[None]:
+    """Root may read everything, so it is somebody else for the moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_we_may_not_read_is_named_and_the_rest_is_taken() -> None:
+    with open_folder("tournee walk") as folder:
+        for name in ("closed", "open"):
+            (folder / name).mkdir()
+            (folder / name / "mail").write_bytes(MAIL)
+        (folder / "secret").write_bytes(MAIL)
+        (folder / "closed").chmod(0o000)
+        (folder / "secret").chmod(0o000)
+        folder.chmod(0o755)
+        try:
+            with be_nobody():
+                seen = list(walk_items(folder))
+        finally:
+            (folder / "closed").chmod(0o700)
+    assert [item.name for item in seen if isinstance(item, StagedMail)] == ["open/mail"]
+    assert [item for item in seen if isinstance(item, NotMail)] == [
+        NotMail("secret", "can't be read: Permission denied"),
+        NotMail("closed", "a folder that can't be read"),
+    ]
 
 
 def test_a_folder_named_tmp_outside_a_maildir_is_walked(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Schema migrations: alembic keeps the order, the SQL beside each revision is plain.
 
 Owns which revision a database has. Several processes may migrate at once: a transaction-level advisory lock
-lets one through. Refuses a database that is newer than the code.
+lets one through. Refuses a database that is newer than the code, and a server that is older than it may be.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from typing import Any
 import asyncpg
 
 MIGRATION_LOCK = 0x746F75726E65  # "tourne": one migrator at a time, whatever its process
+
+OLDEST_SERVER = 15
+"""The major version of PostgreSQL that is needed at the least."""
+
+
+class ServerTooOld(Exception):
+    """The server lacks what our statements say, in the schema or later."""
 
 
 class SchemaTooNew(Exception):
@@ -41,10 +48,12 @@ async def migrate(database_url: str, revision: str = "head") -> list[str]:
 
 
 async def read_revision(database_url: str) -> str | None:
-    """The revision that the database bears; None for one that was never migrated."""
+    """The revision that the database bears; None for one that was never migrated. Raises `ServerTooOld`."""
     # No statement is named, and each may meet another server connection, as behind PgBouncer.
     connection = await asyncpg.connect(database_url, timeout=5, statement_cache_size=0)
     try:
+        if (version := connection.get_server_version()).major < OLDEST_SERVER:
+            raise ServerTooOld(f"it is PostgreSQL {version.major}")
         if await connection.fetchval("SELECT to_regclass('public.alembic_version')") is None:
             return None
         revision: str | None = await connection.fetchval("SELECT version_num FROM public.alembic_version")

@@ -56,7 +56,9 @@ class Batch:
 
 
 def walk_batches(path: Path) -> Iterator[Batch]:
-    """All that is under `path`, in the order of names. Blocks on the disk and the processor: run it in a thread."""
+    """All that is under `path`, by name, a Maildir's new mail first. Blocks on the disk and the processor: run it in a
+    thread.
+    """
     batch = Batch()
     for item in walk_items(path):
         if isinstance(item, NotMail):
@@ -75,7 +77,7 @@ def walk_items(path: Path) -> Iterator[StagedMail | NotMail]:
     """Each mail, and each thing that is none; an mbox gives one item per message."""
     for file, name in _walk_files(path):
         try:
-            yield from _read_file(file, name)
+            yield from _read_where_it_is(file, name, path)
         except OSError as error:
             yield NotMail(name, f"can't be read: {error.strerror or error}")
 
@@ -96,10 +98,38 @@ def _walk_files(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _order_folders(folders: list[str]) -> None:
-    """Walk by name; the `tmp` of a Maildir holds deliveries that are not complete."""
+    """Walk by name. A Maildir's `tmp` holds deliveries that are not complete. Its `new` comes first: what a mail
+    program moves to `cur` meanwhile is met there, and would be passed by the other way round.
+    """
+    folders.sort()
     if {"cur", "new", "tmp"} <= set(folders):
         folders.remove("tmp")
-    folders.sort()
+        folders.remove("new")
+        folders.insert(folders.index("cur"), "new")
+
+
+def _read_where_it_is(file: Path, name: str, root: Path) -> Iterator[StagedMail | NotMail]:
+    """Read a file, also when a mail program has renamed it since it was listed."""
+    try:
+        yield from _read_file(file, name)
+    except FileNotFoundError:
+        moved = _find_moved(file)
+        if moved is None:
+            raise
+        # What has left `new` is met in `cur`, where that is walked as well.
+        if file.parent.name == "cur" or file.parent == root:
+            yield from _read_file(moved, name)
+
+
+def _find_moved(file: Path) -> Path | None:
+    """The message of a Maildir under its name of now: what stands before the colon never changes, and `cur` is where it
+    goes from `new` and stays while its flags change.
+    """
+    if file.parent.name not in ("cur", "new"):
+        return None
+    unique = file.name.partition(":")[0]
+    with os.scandir(file.parent.parent / "cur") as entries:
+        return next((Path(entry.path) for entry in entries if entry.name.partition(":")[0] == unique), None)
 
 
 def _read_file(file: Path, name: str) -> Iterator[StagedMail | NotMail]:
