@@ -100,5 +100,5 @@ def _summarise(stage: Stage, evidence: Evidence, violations: list[str], drained:
         end_seconds=drained.all,
         violations=violations,
         executions=len(evidence.told.starts),
-        deaths_of_processes=sum(member.deaths for member in stage.members),
+        deaths_of_processes=sum(member.deaths for member in stage.everybody),
     )

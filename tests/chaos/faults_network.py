@@ -105,7 +105,7 @@ async def lose_answer_of(members: list[Member], store: str, request: str) -> str
 
 
 async def lose_enqueue_answer(stage: Stage, fault: PlannedFault) -> str:
-    return await lose_answer_of(stage.enqueuers, "postgresql", "commit")
+    return await lose_answer_of(stage.apis, "postgresql", "commit")
 
 
 async def slow_commit(stage: Stage, fault: PlannedFault) -> str:

@@ -57,7 +57,7 @@ async def kill_after_commit(stage: Stage, fault: PlannedFault) -> str:
 
 
 async def kill_relay(stage: Stage, fault: PlannedFault) -> str:
-    members = [*stage.engines, *stage.enqueuers, *list_victims(stage, fault)]
+    members = [*stage.engines, *stage.apis, *list_victims(stage, fault)]
     member = await reach_first(members, "marked", freezes=True)
     return await kill(stage, member, "between mark and add")
 
@@ -67,10 +67,6 @@ async def kill_leader(stage: Stage, fault: PlannedFault) -> str:
         holder = await connection.fetchval("SELECT holder FROM engine.leaders WHERE role = 'rescuer'")
     leader = next((member for member in stage.members if member.holder == str(holder)), stage.engines[0])
     return await kill(stage, leader, "as the leader")
-
-
-async def kill_enqueuer(stage: Stage, fault: PlannedFault) -> str:
-    return await kill(stage, stage.enqueuers[0], "at any time")
 
 
 async def stop_past_lease(stage: Stage, fault: PlannedFault) -> str:
@@ -219,7 +215,6 @@ INJECTORS: dict[str, Injector] = {
     "kill-after-commit": kill_after_commit,
     "kill-relay-after-mark": kill_relay,
     "kill-leader": kill_leader,
-    "kill-enqueuer": kill_enqueuer,
     "stop-past-lease": stop_past_lease,
     "loop-blocked": block_loop,
     "segfault": segfault,

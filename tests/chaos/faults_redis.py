@@ -39,16 +39,16 @@ async def flush(stage: Stage) -> int:
 
 
 async def flush_idle(stage: Stage, fault: PlannedFault) -> str:
-    enqueuer = stage.enqueuers[0]
-    await enqueuer.wait_ready()
-    enqueuer.send(do="pause")
+    caller = stage.callers[0]
+    await caller.wait_ready()
+    caller.send(do="pause")
     try:
         idle = await _wait_idle(stage)
         require(idle, "the backlog was not done in time")
         keys = await flush(stage)
         await asyncio.sleep(0.5)
     finally:
-        enqueuer.send(do="resume")
+        caller.send(do="resume")
     return f"FLUSHALL of {keys} keys while idle"
 
 

@@ -190,11 +190,18 @@ async def fill_disk(stage: Stage, fault: PlannedFault) -> str:
     finally:
         stage.resize_disk(DISK_BYTES)
     with suppress(*FAULTS):
-        await _wait_for(lambda: _read_workers(stage))
+        await _wait_for(lambda: _bring_back(stage))
     said = stage.read_server_logs()
     refused = sum(said.count(word) - was for word, was in zip(FULL, before, strict=True))
     require(refused > 0, "no server wanted to write more than there was room for")
     return f"the disk of both stores was full for 4 s: {refused} writes refused"
+
+
+async def _bring_back(stage: Stage) -> None:
+    """A server that found no room for its recovery has ended for good, and whoever watches over it starts it again."""
+    await stage.servers.postgresql.start()
+    await stage.servers.valkey.start()
+    await _read_workers(stage)
 
 
 async def _wait_for(look: Callable[[], Awaitable[object]]) -> None:

@@ -1,7 +1,7 @@
-"""The enqueueing side: batches of jobs in transactions, as an API would make them, at an even pace.
+"""The callers: batches of jobs, posted to the API over HTTP, by several at once, at an even pace.
 
-What a batch holds is a function of seed and number, so that a batch whose COMMIT was not answered is enqueued again as
-it was. Writes into the journal what was acknowledged and what was rolled back; claims nothing in between.
+What a batch holds is a function of seed and number, so that a batch whose answer never came is posted again as it was.
+Writes into the journal what was acknowledged and what was rolled back; claims nothing in between.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from tests.chaos.api import CREATED, PATH, ROLLED_BACK, Group, Order
+from tests.chaos.calls import BROKEN, LATE, LIMIT_SECONDS, REFUSED, Call, CallLog
 from tests.chaos.workload import Bulk, Free, Mail, Task
 from tests.support.invariants import Journal
-from tournee.engine.client import (
-    Engine,
-    Enqueued,
-    LedgerContended,
-    LedgerUnavailable,
-    Payload,
-    Priority,
-    Transaction,
-)
+from tournee.engine.client import Payload, Priority
 
-BATCH = 40
+BATCH = 50
+CALLERS = 3
+"""How many requests are under way at once, at most."""
+PAUSE_SECONDS = 0.2
+EXTRA_SECONDS = 0.4
 ACTS = (
     ("plain",) * 30 + ("follow",) * 6 + ("flaky",) * 6 + ("snooze",) * 3 + ("step",) * 3 + ("slow",) * 2 + ("doomed",)
 )
@@ -44,21 +44,59 @@ class GeneratorSettings:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Payloads that one call enqueues."""
+class Unanswered(Exception):
+    """Neither 201 nor 409: nobody knows what became of it."""
 
-    payloads: list[Payload]
-    priority: Priority = Priority.NORMAL
-    delay: timedelta = timedelta(0)
+
+@dataclass(frozen=True)
+class Client:
+    """Posts, and writes down what came of it."""
+
+    http: httpx.AsyncClient
+    journal: Journal
+    log: CallLog
+
+    async def enqueue(self, groups: list[Group]) -> list[tuple[int, bool]]:
+        """Each job's id, and whether it is new; raises `Unanswered`."""
+        answer = await self._post(Order(groups=groups))
+        if answer.status_code != CREATED:
+            raise Unanswered
+        for queue, keys in _list_keys(groups).items():
+            self.journal.note_acknowledged(queue, keys)
+        return [(job_id, created) for job_id, created in answer.json()["jobs"]]
+
+    async def roll_back(self, groups: list[Group]) -> None:
+        """Have it enqueued and rolled back; raises `Unanswered`."""
+        answer = await self._post(Order(groups=groups, changes_mind=True))
+        if answer.status_code != ROLLED_BACK:
+            raise Unanswered
+        for queue, keys in _list_keys(groups).items():
+            self.journal.note_rolled_back(queue, keys)
+
+    async def _post(self, order: Order) -> httpx.Response:
+        began_at, outcome = time.time(), BROKEN
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                answer = await self.http.post(PATH, content=order.model_dump_json())
+            outcome = str(answer.status_code)
+            return answer
+        except TimeoutError as error:
+            outcome = LATE
+            raise Unanswered from error
+        except httpx.ConnectError as error:
+            outcome = REFUSED
+            raise Unanswered from error
+        except httpx.TransportError as error:
+            raise Unanswered from error
+        finally:
+            self.log.note(Call(began_at, time.time(), outcome))
 
 
 @dataclass
 class Generator:
-    """Enqueues until all is acknowledged. `progress` survives the process: the next number to enqueue."""
+    """Posts until all is acknowledged. Files beside `progress` survive the process: each caller's next batch."""
 
-    engine: Engine
-    journal: Journal
+    client: Client
     settings: GeneratorSettings
     progress: Path
     tell: Callable[[dict[str, Any]], None]
@@ -67,77 +105,64 @@ class Generator:
     async def run(self) -> None:
         """Say `done` at the end."""
         self.going.set()
+        async with asyncio.TaskGroup() as callers:
+            for caller in range(CALLERS):
+                callers.create_task(self._call(caller))
+        self.tell({"event": "done"})
+
+    async def _call(self, caller: int) -> None:
+        """Every batch whose number is this caller's turn."""
+        progress = self.progress.with_suffix(f".{caller}")
         batches = -(-self.settings.jobs // BATCH)
-        number = int(self.progress.read_text(encoding="ascii")) if self.progress.exists() else 0
+        number = int(progress.read_text(encoding="ascii")) if progress.exists() else caller
         while number < batches:
             due = self.settings.began_at + self.settings.seconds * number / batches
             await asyncio.sleep(max(0.0, due - time.time()))
             await self.going.wait()
-            await self._enqueue_until_answered(number)
-            number += 1
-            self.progress.write_text(str(number), encoding="ascii")
-        self.tell({"event": "done"})
+            await self._post_until_answered(number)
+            number += CALLERS
+            progress.write_text(str(number), encoding="ascii")
 
     def hold(self, held: bool) -> None:
-        """Enqueue nothing for a while, or go on."""
+        """Post nothing for a while, or go on."""
         if held:
             self.going.clear()
         else:
             self.going.set()
 
-    async def _enqueue_until_answered(self, number: int) -> None:
+    async def post_extra(self, name: str) -> None:
+        """Some small requests over the next seconds, beside the load or after it."""
+        for step in range(8):
+            with suppress(Unanswered):
+                await self.client.enqueue(make_groups(random.Random(name), f"{name}-{step}", 5))
+            await asyncio.sleep(EXTRA_SECONDS)
+
+    async def _post_until_answered(self, number: int) -> None:
         while True:
             try:
-                await self._enqueue_batch(number)
+                await self._post_batch(number)
                 return
-            except (LedgerUnavailable, LedgerContended):
-                await asyncio.sleep(0.2)
+            except Unanswered:
+                await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _enqueue_batch(self, number: int) -> None:
+    async def _post_batch(self, number: int) -> None:
         dice = random.Random(f"{self.settings.seed} batch {number}")
         size = min(BATCH, self.settings.jobs - number * BATCH)
         if dice.random() < 0.05:
-            await self._roll_back(make_groups(dice, f"ghost-{number}", 10))
+            await self.client.roll_back(make_groups(dice, f"ghost-{number}", 10))
         groups = make_groups(dice, str(number), size)
-        await self._commit(groups)
+        first = await self.client.enqueue(groups)
         if dice.random() < 0.03:
-            # A caller that never got its answer asks again: every job must be found there.
-            answers = await self._commit(groups)
-            if any(answer.created for answer in answers):
+            # A caller that never got its answer asks again: every job must be found there, under the same id.
+            again = await self.client.enqueue(groups)
+            if again != [(job_id, False) for job_id, _ in first]:
                 self.tell({"event": "violation", "what": f"batch {number} was acknowledged, and was not there"})
 
-    async def _commit(self, groups: list[Group]) -> list[Enqueued]:
-        async with self.engine.transaction() as tx:
-            answers = await _enqueue_groups(tx, groups)
-        for queue, keys in _list_keys(groups).items():
-            self.journal.note_acknowledged(queue, keys)
-        return answers
 
-    async def _roll_back(self, groups: list[Group]) -> None:
-        try:
-            async with self.engine.transaction() as tx:
-                await _enqueue_groups(tx, groups)
-                raise ChangedMind
-        except ChangedMind:
-            for queue, keys in _list_keys(groups).items():
-                self.journal.note_rolled_back(queue, keys)
-
-
-class ChangedMind(Exception):
-    """The caller rolls back."""
-
-
-async def _enqueue_groups(tx: Transaction, groups: list[Group]) -> list[Enqueued]:
-    answers: list[Enqueued] = []
-    for group in groups:
-        answers += await tx.enqueue_many(group.payloads, priority=group.priority, delay=group.delay)
-    return answers
-
-
-def _list_keys(groups: list[Group]) -> dict[str, list[str]]:
+def _list_keys(groups: Sequence[Group]) -> dict[str, list[str]]:
     keys: defaultdict[str, list[str]] = defaultdict(list)
     for group in groups:
-        for payload in group.payloads:
+        for payload in group.read_payloads():
             keys[type(payload).queue_name].append(payload.key())
     return keys
 
@@ -148,12 +173,12 @@ def make_groups(dice: random.Random, name: str, size: int) -> list[Group]:
     urgent, backfill, later = size // 10, size // 10, size // 20
     cuts = [urgent, urgent + backfill, urgent + backfill + later]
     groups = [
-        Group(payloads[: cuts[0]], priority=Priority.URGENT),
-        Group(payloads[cuts[0] : cuts[1]], priority=Priority.BACKFILL),
-        Group(payloads[cuts[1] : cuts[2]], delay=timedelta(seconds=dice.uniform(0.5, 8.0))),
-        Group(payloads[cuts[2] :]),
+        Group.of(payloads[: cuts[0]], Priority.URGENT),
+        Group.of(payloads[cuts[0] : cuts[1]], Priority.BACKFILL),
+        Group.of(payloads[cuts[1] : cuts[2]], delay_seconds=dice.uniform(0.5, 8.0)),
+        Group.of(payloads[cuts[2] :]),
     ]
-    return [group for group in groups if group.payloads]
+    return [group for group in groups if group.jobs]
 
 
 def _make_payload(dice: random.Random, key: str) -> Payload:

@@ -16,7 +16,7 @@ from datetime import timedelta
 import asyncpg
 from redis.exceptions import RedisError
 
-from tests.chaos import faults_network, faults_process, faults_redis, faults_store
+from tests.chaos import faults_api, faults_network, faults_process, faults_redis, faults_store
 from tests.chaos.catalogue import BY_NAME, Lane
 from tests.chaos.injecting import Broken, Injector, Missed, slip_in
 from tests.chaos.plan import PlannedFault
@@ -26,6 +26,7 @@ from tournee.engine.client import LedgerContended, LedgerUnavailable, Payload
 
 INJECTORS: Mapping[str, Injector] = {
     **faults_process.INJECTORS,
+    **faults_api.INJECTORS,
     **faults_network.INJECTORS,
     **faults_store.INJECTORS,
     **faults_redis.INJECTORS,
@@ -119,6 +120,8 @@ class Nemesis:
 
     async def _stir(self, name: str) -> None:
         """Work over the next seconds, for a lane that runs late: without any there is no occasion for its faults."""
+        for caller in self.stage.callers:
+            caller.send(do="post", name=name)
         with suppress(*MEETING_FAULTS):
             for step in range(8):
                 payloads: list[Payload] = [Task(key_text=f"{name}-{step}-{place}") for place in range(8)]

@@ -1,4 +1,4 @@
-"""The main program of every process in a chaos run: worker, maintenance or enqueuer, built as bootstrap builds them.
+"""The main program of every process in a chaos run: worker, maintenance or API, as bootstrap builds them; or callers.
 
 Talks with the nemesis in JSON lines: commands on stdin, events on stdout; the log goes to stderr. Ends with its stdin.
 """
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,8 +22,10 @@ import structlog
 import uvloop
 
 import tournee.engine.client
+from tests.chaos.api import build_api
+from tests.chaos.caller import CallerProcess
 from tests.chaos.clock import install_clock, read_true_time, skew_clock
-from tests.chaos.generator import Generator, GeneratorSettings
+from tests.chaos.generator import GeneratorSettings
 from tests.chaos.points import Points, TrappedBroker, trap_store
 from tests.chaos.workload import CONCURRENCY, QUEUES, Handlers, build_registry, forget_novel, learn_novel
 from tests.support.invariants import Journal
@@ -31,6 +33,8 @@ from tournee.db.pool import UNAVAILABLE, Pool, PoolSettings, open_pool
 from tournee.engine.bullmq.settings import BrokerSettings
 from tournee.engine.client import Engine, EngineSettings, LedgerContended, LedgerUnavailable, QueueName, WorkerSettings
 from tournee.engine.core.breaker import BreakerPolicy
+from tournee.kit.ports import LOOPBACK
+from tournee.web.server import WebServer, bind_loopback
 
 LEASE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
@@ -39,7 +43,7 @@ LOCK_MS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """Who this process is. `generator` is for the enqueuer alone."""
+    """Who this process is. `generator` is for the callers alone, `api_port` for them and the API."""
 
     name: str
     role: str
@@ -47,6 +51,7 @@ class ProcessSettings:
     redis_url: str = field(repr=False)
     folder: str
     knows_novel: bool = False
+    api_port: int = 0
     generator: GeneratorSettings | None = None
 
     @classmethod
@@ -89,10 +94,9 @@ class ChaosProcess:
             lease_seconds=LEASE_SECONDS,
             leftovers_seconds=15.0,
             breakers=BreakerPolicy(base=timedelta(seconds=1), cap=timedelta(seconds=4)),
-            maintains=settings.role != "enqueuer",
+            maintains=settings.role != "api",
         )
         self.engine = Engine(pool, self.broker, self._registry, engine_settings)
-        self._generator: Generator | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -110,18 +114,20 @@ class ChaosProcess:
                 )
             )
             await until_the_ledger_answers(worker.start)
-        if self._settings.generator is not None:
-            self._start_generator(self._settings.generator)
+        server = await self._serve_api() if self._settings.role == "api" else None
         tell({"event": "ready", "holder": str(self.engine._holder)})
         await stop.wait()
+        if server is not None:
+            await server.stop()
         if worker is not None:
             await worker.stop()
         await self.engine.stop()
 
-    def _start_generator(self, settings: GeneratorSettings) -> None:
-        folder = Path(self._settings.folder)
-        self._generator = Generator(self.engine, Journal(folder / "journal"), settings, folder / "progress", tell)
-        self._keep(asyncio.create_task(self._generator.run()))
+    async def _serve_api(self) -> WebServer:
+        sock = bind_loopback(LOOPBACK, self._settings.api_port)
+        server = WebServer(build_api(self.engine, self.points), sock)
+        await server.start()
+        return server
 
     def obey(self, command: dict[str, Any]) -> None:
         """One command of the nemesis; what it asks for is answered once it has taken effect."""
@@ -140,8 +146,6 @@ class ChaosProcess:
                 self.points.arm(command["point"], freezes=command["freezes"])
             case "disarm":
                 self.points.disarm()
-            case "pause" | "resume" if self._generator is not None:
-                self._generator.hold(command["do"] == "pause")
             case _:
                 self._suffer(command)
 
@@ -220,19 +224,31 @@ async def run_process() -> None:
     settings = ProcessSettings.read((await reader.readline()).decode())
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if settings.generator is not None:
+        url = f"http://{LOOPBACK}:{settings.api_port}"
+        caller = CallerProcess(url, Path(settings.folder), settings.generator, tell)
+        await _listen_while(reader, caller.obey, caller.run(stop))
+        return
     async with open_pool_when_there(settings.database_url) as pool:
         process = ChaosProcess(settings, pool)
         install_clock()
-
-        async def listen() -> None:
-            while line := await reader.readline():
-                process.obey(json.loads(line))
-            os._exit(0)
-
-        listener = asyncio.create_task(listen())
-        await process.run(stop)
-        listener.cancel()
+        await _listen_while(reader, process.obey, process.run(stop))
         await process.broker.close()
+
+
+async def _listen_while(
+    reader: asyncio.StreamReader, obey: Callable[[dict[str, Any]], None], serving: Coroutine[Any, Any, None]
+) -> None:
+    """Obey what comes from the nemesis until `serving` ends; end at once if the nemesis does."""
+
+    async def listen() -> None:
+        while line := await reader.readline():
+            obey(json.loads(line))
+        os._exit(0)
+
+    listener = asyncio.create_task(listen())
+    await serving
+    listener.cancel()
 
 
 def main() -> None:

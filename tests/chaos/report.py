@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.chaos.calls import CallsVerdict
 from tests.chaos.catalogue import KINDS
 from tests.chaos.nemesis import Injected
 
@@ -43,6 +44,7 @@ class Report:
     """By the fault's number, in seconds."""
     wanted_jobs: int
     refusals: Mapping[str, str] = field(default_factory=dict)
+    calls: CallsVerdict = field(default_factory=CallsVerdict)
 
     def count(self, outcome: str) -> Counter[str]:
         return Counter(entry.fault.kind for entry in self.faults if entry.outcome == outcome)
@@ -59,7 +61,7 @@ class Report:
             failures.append("the load was not enqueued, or not done")
         if verdict.jobs < self.wanted_jobs:
             failures.append(f"{verdict.jobs} jobs instead of {self.wanted_jobs}")
-        return [*failures, *verdict.violations]
+        return [*failures, *self.calls.violations, *verdict.violations]
 
     def find_worst(self) -> tuple[str, float]:
         """The slowest recovery and its kind."""
@@ -93,6 +95,10 @@ class Report:
             "process_deaths": self.verdict.deaths_of_processes,
             "lost": self.verdict.lost,
             "duplicated_effects": self.verdict.duplicated_effects,
+            "requests": dict(self.calls.outcomes),
+            "slowest_answer_seconds": round(self.calls.slowest_seconds, 2),
+            "requests_without_redis": dict(self.calls.away),
+            "slowest_answer_without_redis_seconds": round(self.calls.slowest_away_seconds, 2),
             "drain_seconds": self.verdict.drain_seconds,
             "end_seconds": self.verdict.end_seconds,
             "worst_recovery_seconds": round(seconds, 2),
@@ -124,6 +130,7 @@ class Report:
         lines += [
             f"seed {self.seed}: {sum(injected.values())} faults in {self.minutes:g} minutes, {deaths}",
             f"jobs {verdict.jobs} ({states}), {verdict.executions} executions, backlog {drained}, load {done}",
+            self.calls.to_line(),
             f"lost {verdict.lost}, duplicated effects {verdict.duplicated_effects}",
             f"worst recovery {seconds:.2f} s ({slowest})",
         ]

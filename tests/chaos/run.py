@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from tests.chaos.calls import Window, judge_calls
 from tests.chaos.checker import Drained, judge, wait_until_drained
 from tests.chaos.generator import GeneratorSettings
-from tests.chaos.nemesis import Nemesis
+from tests.chaos.nemesis import Injected, Nemesis
 from tests.chaos.plan import make_plan
 from tests.chaos.recovery import Progress, measure_recovery, read_progress
 from tests.chaos.report import Report, Verdict
@@ -46,11 +47,11 @@ async def run_chaos(settings: RunSettings, say: Callable[[str], None]) -> Report
     plan = make_plan(settings.seed, settings.minutes, WORKERS, settings.only)
     load = GeneratorSettings(settings.seed, settings.wanted_jobs, 0.0, settings.minutes * 60 * LOAD_SHARE)
     async with open_stage(load) as stage:
-        await start_fleet([*stage.workers, *stage.engines])
+        await start_fleet(stage.members)
         began_at = time.time() + 1.0
-        for enqueuer in stage.enqueuers:
-            enqueuer.settings = replace(enqueuer.settings, generator=replace(load, began_at=began_at))
-        await start_fleet(stage.enqueuers)
+        for caller in stage.callers:
+            caller.settings = replace(caller.settings, generator=replace(load, began_at=began_at))
+        await start_fleet(stage.callers)
         say(f"seed {settings.seed}: {len(plan)} faults planned, {settings.wanted_jobs} jobs")
         nemesis = Nemesis(stage, plan, began_at, say)
         pulse = asyncio.create_task(_tell_pulse(stage, began_at, say))
@@ -67,8 +68,19 @@ async def run_chaos(settings: RunSettings, say: Callable[[str], None]) -> Report
         recovery = {entry.fault.number: measure_recovery(entry, queues) for entry in nemesis.history}
         faults = sorted(nemesis.history, key=lambda entry: entry.fault.number)
         return Report(
-            settings.seed, settings.minutes, verdict, faults, recovery, settings.wanted_jobs, dict(stage.refusals)
+            settings.seed,
+            settings.minutes,
+            verdict,
+            faults,
+            recovery,
+            settings.wanted_jobs,
+            dict(stage.refusals),
+            judge_calls(stage.calls.read(), [_read_window(entry) for entry in faults]),
         )
+
+
+def _read_window(entry: Injected) -> Window:
+    return Window(entry.fault.kind, entry.began_at, entry.ended_at)
 
 
 async def _reach_verdict(stage: Stage, drained: Drained) -> tuple[Verdict, Sequence[Progress]]:
@@ -103,5 +115,10 @@ def _keep_logs(stage: Stage, folder: str | None) -> None:
 
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    for log in [*stage.folder.glob("*.log"), *(stage.servers_home / "logs").glob("*.log"), stage.folder / "journal"]:
+    for log in [
+        *stage.folder.glob("*.log"),
+        *(stage.servers_home / "logs").glob("*.log"),
+        stage.folder / "journal",
+        stage.folder / "calls",
+    ]:
         copy(log, target)

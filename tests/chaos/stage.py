@@ -25,6 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from redis.asyncio import Redis
 
+from tests.chaos.calls import CallLog
 from tests.chaos.fleet import Lines, Member
 from tests.chaos.generator import GeneratorSettings
 from tests.chaos.process import ProcessSettings
@@ -37,6 +38,7 @@ from tournee.db.pool import Pool, PoolSettings, open_pool
 from tournee.embedded import EmbeddedServers, ServersConfig
 from tournee.engine.bullmq.scripts import ScriptLibrary
 from tournee.engine.postgres.store import PostgresJobStore
+from tournee.kit.ports import find_free_port
 
 WORKERS = 4
 ENGINES = 2
@@ -56,7 +58,8 @@ class Stage:
     journal: Journal
     workers: list[Member] = field(default_factory=list)
     engines: list[Member] = field(default_factory=list)
-    enqueuers: list[Member] = field(default_factory=list)
+    apis: list[Member] = field(default_factory=list)
+    callers: list[Member] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)
     """Kinds of faults that this machine does not allow, and why."""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -67,7 +70,18 @@ class Stage:
 
     @property
     def members(self) -> Sequence[Member]:
-        return (*self.workers, *self.engines, *self.enqueuers)
+        """Every process with an engine."""
+        return (*self.workers, *self.engines, *self.apis)
+
+    @property
+    def everybody(self) -> Sequence[Member]:
+        """The callers too."""
+        return (*self.members, *self.callers)
+
+    @property
+    def calls(self) -> CallLog:
+        """What the callers met so far."""
+        return CallLog(self.folder / "calls")
 
     @property
     def database_url(self) -> str:
@@ -140,8 +154,9 @@ class Stage:
             member.send(do="disarm")
             member.send(do="usurp", on=False)
             member.send(do="skew", seconds=0)
-            member.send(do="resume")
             member.learn()
+        for caller in self.callers:
+            caller.send(do="resume")
         self.resize_disk(DISK_BYTES)
         self.set_host_link(up=True)
 
@@ -207,7 +222,7 @@ async def open_stage(generator: GeneratorSettings) -> AsyncIterator[Stage]:
 
 
 async def _stop_fleet(stage: Stage) -> None:
-    await asyncio.gather(*(member.stop() for member in stage.members))
+    await asyncio.gather(*(member.stop() for member in stage.everybody))
     for member in stage.members:
         for proxy in member.lines.both:
             await proxy.stop()
@@ -220,9 +235,10 @@ async def _build_fleet(stage: Stage, generator: GeneratorSettings, stack: AsyncE
         stage.workers.append(await _build_member(stage, f"worker-{number}", "worker", host=away))
     for number in range(ENGINES):
         stage.engines.append(await _build_member(stage, f"engine-{number}", "engine"))
-    enqueuer = await _build_member(stage, "enqueuer", "enqueuer")
-    enqueuer.settings = replace(enqueuer.settings, generator=generator)
-    stage.enqueuers.append(enqueuer)
+    api = await _build_member(stage, "api", "api")
+    api.settings = replace(api.settings, api_port=find_free_port())
+    stage.apis.append(api)
+    stage.callers.append(_build_caller(stage, replace(api.settings, name="caller", role="caller", generator=generator)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +269,13 @@ async def _build_member(stage: Stage, name: str, role: str, host: Host | None = 
     )
     log = stage.folder / f"{name}.log"
     return Member(settings, lines, log, stage.note_event, stage.note_death, host.entry if host else ())
+
+
+def _build_caller(stage: Stage, settings: ProcessSettings) -> Member:
+    """It knows the API alone: no store's address, and proxies that nobody started."""
+    unused = Lines(Proxy(0, lambda: NeedleSpotter({})), Proxy(0, lambda: NeedleSpotter({})))
+    settings = replace(settings, database_url="", redis_url="")
+    return Member(settings, unused, stage.folder / "caller.log", stage.note_event, stage.note_death)
 
 
 def _through(url: str, proxy: Proxy) -> str:
