@@ -1,4 +1,8 @@
-"""Why PostgreSQL or Redis can't be used, in one line that says what to do; no password is ever in it."""
+"""Why PostgreSQL or Redis can't be used, in one line that says what to do.
+
+Owns the wording, and which faults a moment may cure. Keeps: no password is ever in a line. Refuses to ask a store
+anything: it judges what asking has raised.
+"""
 
 from __future__ import annotations
 
