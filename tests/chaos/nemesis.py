@@ -31,9 +31,9 @@ INJECTORS: Mapping[str, Injector] = {
     **faults_store.INJECTORS,
     **faults_redis.INJECTORS,
 }
-TRIES = 4
+TRIES = 6
 PAUSE_SECONDS = 2.0
-"""Before a try that ran into another lane's fault is repeated: four of them outlast the longest fault."""
+"""Before a try that ran into another lane's fault is repeated: six outlast the longest fault on a busy machine too."""
 LIMIT_SECONDS = 75.0
 MEETING_FAULTS = (
     OSError,
