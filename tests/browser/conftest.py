@@ -1,4 +1,8 @@
-"""A real Chromium: the one that TOURNEE_CHROMIUM names, the system's, else Playwright's own."""
+"""A real Chromium: the one that TOURNEE_CHROMIUM names, the system's, else Playwright's own.
+
+One Chromium serves all tests of a process, each in a profile of its own: to start it takes longer than most tests. So
+all that these tests await lives on the session's event loop.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,18 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Error, Page, async_playwright, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from tests.support.web import RunningWeb
-from tests.support.web_fixtures import pipeline, web, worked
-
-__all__ = ["chromium", "open_page", "pipeline", "web", "worked"]
+from tests.support.pipeline import Pipeline
+from tests.support.web import RunningWeb, import_newsletters, serve_web
+from tests.support.web_fixtures import DOOMED, open_pipeline
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -27,7 +32,28 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
+    """See `open_pipeline`."""
+    async with open_pipeline(database_url, redis_url) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def web(pipeline: Pipeline) -> AsyncIterator[RunningWeb]:
+    """The console, served."""
+    async with serve_web(pipeline) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def worked(pipeline: Pipeline, tmp_path: Path) -> Pipeline:
+    """Two newsletters went through the pipeline: one was delivered, one is a dead letter."""
+    await import_newsletters(pipeline, tmp_path, "Spring garden news", DOOMED)
+    return pipeline
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """A browser; skips where there is none."""
     named = os.environ.get("TOURNEE_CHROMIUM")
@@ -99,8 +125,10 @@ def open_page(chromium: Browser) -> OpenPage:
             ),
         )
         await page.goto(web.link)
-        yield visit
-        await context.close()
+        try:
+            yield visit
+        finally:
+            await context.close()
         assert visit.foreign == [], "the page asked another host"
         assert [fault for fault in visit.faults if not tolerates or not re.search(tolerates, fault)] == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.support.pipeline import Pipeline
-from tests.support.web import RunningWeb, find_message, import_newsletters, serve_web
+from tests.support.web import RunningWeb, find_job, find_message, import_newsletters, serve_web
 from tests.support.web_fixtures import DOOMED
+from tournee.pipeline.core.payloads import SyncMailbox
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8")
 
@@ -167,18 +169,38 @@ async def test_times_are_shown_in_the_readers_zone(worked: Pipeline, web: Runnin
         await expect(visit.page.locator("footer")).to_contain_text("Times in Asia/Tokyo")
 
 
+async def arrange_everything(pipeline: Pipeline) -> int:
+    """A queue is paused, others have limits, schedules fire, rest and fail; returns a job that waits."""
+    await pipeline.pool.execute(
+        "UPDATE engine.queues SET paused = name = 'fetchEmails', concurrency_limit = 20, tenant_concurrency_limit = 4,"
+        " rate_limit = 1000, rate_period = '1 minute', tenant_rate_limit = 100, tenant_rate_period = '90 seconds'"
+    )
+    await pipeline.pool.execute(
+        "INSERT INTO engine.schedules (name, cron, time_zone, queue, kind, missed, next_at, paused, last_error)"
+        " VALUES ('nightly', '30 3 * * *', 'Europe/Berlin', 'fetchEmails', 'sync-mailbox', 'latest',"
+        " now() + interval '1 day', false, 'the payload is not valid'), ('a_schedule_with_quite_a_long_name',"
+        " '0 8 * * mon-fri', 'America/Argentina/Buenos_Aires', 'fetchEmails', 'sync-mailbox', 'latest',"
+        " now() + interval '1 day', true, NULL)"
+    )
+    async with pipeline.engine.transaction() as tx:
+        await tx.enqueue(SyncMailbox(mailbox_id=1, generation=1_000), delay=timedelta(days=2))
+    return await find_job(pipeline, "fetchEmails", "1:1000")
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_can_be_read_by_everybody(
     worked: Pipeline, web: RunningWeb, open_page: OpenPage, scheme: str, width: int
 ) -> None:
+    waiting = await arrange_everything(worked)
     ids = [row["id"] for row in await worked.pool.fetch("SELECT id FROM news.messages ORDER BY id")]
     dead = await worked.count("SELECT job_id FROM engine.dead")
-    paths = ["/", "/newsletters", "/messages", "/jobs", "/dead", "/search?q=garden", f"/jobs/{dead}", "/nowhere"]
-    paths += [f"/newsletters/{id}" for id in ids]
+    paths = ["/", "/newsletters", "/messages", "/jobs", "/dead", "/search?q=garden", "/nowhere"]
+    paths += [f"/jobs/{dead}", f"/jobs/{waiting}", *(f"/newsletters/{id}" for id in ids)]
     size = {"width": width, "height": 800}
     faults: dict[str, list[str]] = {}
     async with open_page(web, color_scheme=scheme, viewport=size, locale="fr-FR", tolerates="404") as visit:
+        await expect(visit.page.locator("#part-schedules li")).to_have_count(2)
         for path in paths:
             await visit.go(path)
             if found := await visit.page.evaluate(AUDIT):

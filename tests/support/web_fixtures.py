@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -19,8 +20,8 @@ from tournee.pipeline.ports import AnalysisRequest, Rejected
 DOOMED = "Doomed issue"
 
 
-@pytest.fixture
-async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
+@asynccontextmanager
+async def open_pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
     """Its queues are declared; `start()` lets workers run. Newsletters whose subject is DOOMED can't be analysed."""
     pool = await open_pool(make_patient(database_url))
     broker = BullmqBroker(BrokerSettings(redis_url))
@@ -33,6 +34,13 @@ async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]
         await built.stop()
         await broker.close()
         pool.terminate()
+
+
+@pytest.fixture
+async def pipeline(database_url: str, redis_url: str) -> AsyncIterator[Pipeline]:
+    """See `open_pipeline`."""
+    async with open_pipeline(database_url, redis_url) as opened:
+        yield opened
 
 
 def _refuse_doomed(request: AnalysisRequest) -> Exception | None:

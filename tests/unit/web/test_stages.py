@@ -113,6 +113,28 @@ def test_the_first_stage_that_failed_is_the_reason() -> None:
     assert (verdict.key, verdict.values["queue"], verdict.job_id) == ("verdict.dead", "indexNews", 4)
 
 
+def test_a_job_that_died_on_the_last_stage_is_the_reason_although_its_alert_has_failed_too() -> None:
+    jobs = [make_job(), make_job("indexNews"), replace(DEAD, id=5, queue="sendNotifications")]
+    trace = Trace(make_message(), jobs, [make_delivery("failed", "no summary")])
+    verdict = judge(trace, {})
+    assert (verdict.key, verdict.tone, verdict.job_id) == ("verdict.dead", "bad", 5)
+    assert (verdict.values["queue"], verdict.detail) == ("sendNotifications", "ValueError: no summary")
+    assert [stage.status for stage in list_stages(trace)] == ["done", "completed", "completed", "dead"]
+    # Its rows are pruned in time; what was to be sent still knows.
+    pruned = judge(Trace(make_message(), [], trace.deliveries), {})
+    assert (pruned.key, pruned.values, pruned.detail) == ("verdict.failed", {"target": "a@example.org"}, "no summary")
+
+
+def test_a_stage_of_alerts_with_nobody_to_tell_is_not_awaited() -> None:
+    told_nobody = Trace(make_message(), [make_job(), make_job("indexNews")], [])
+    assert judge(told_nobody, {}).key == "verdict.no_rule"
+    assert list_stages(told_nobody)[-1].status == "skipped"
+    not_indexed = Trace(make_message(indexed_at=None), [make_job()], [])
+    assert list_stages(not_indexed)[-1].status == "none"
+    planned = Trace(make_message(), [make_job(), make_job("indexNews")], [make_delivery("planned")])
+    assert list_stages(planned)[-1].status == "none"
+
+
 def test_a_stage_shows_the_state_of_its_worst_job() -> None:
     jobs = [make_job("sendNotifications"), make_job("sendNotifications", id=4, state="dead")]
     assert [stage.status for stage in list_stages(Trace(make_message(), jobs, []))] == ["done", "done", "done", "dead"]

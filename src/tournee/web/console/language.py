@@ -129,11 +129,13 @@ class Localiser:
         return f"{self.number(amount / 86400)}{space}{'j' if self.language == 'fr' else 'd'}"
 
     def period(self, seconds: float) -> str:
-        """A period that somebody has set, in the largest unit that it is a whole number of: 1 min, 90 s."""
-        for unit, length in (("j" if self.language == "fr" else "d", 86400), ("h", 3600), ("min", 60)):
+        """A period that somebody has set, after "per": min, 2 h, 90 s; in the largest unit that divides it."""
+        for unit, length in (("j" if self.language == "fr" else "d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+            if seconds == length:
+                return unit
             if seconds >= length and seconds % length == 0:
                 return f"{self.number(seconds / length)}{_NARROW_SPACE}{unit}"
-        return f"{self.number(seconds, 0 if seconds == int(seconds) else 3)}{_NARROW_SPACE}s"
+        return f"{self.number(seconds, 3)}{_NARROW_SPACE}s"
 
     def clock(self, at: datetime | None) -> str:
         return at.astimezone(self.zone).strftime("%H:%M:%S") if at else "–"

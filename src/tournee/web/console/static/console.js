@@ -10,6 +10,9 @@
     location.reload()
   }
 
+  // On a narrow screen the menu scrolls sideways: it begins with where one is.
+  document.querySelector('.menu [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+
   for (const select of document.querySelectorAll('.filters select')) {
     select.addEventListener('change', () => select.form.requestSubmit())
   }
