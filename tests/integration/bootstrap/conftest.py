@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 
-from tournee.bootstrap.logs import close_logs
+from tests.support.process_logging import restored_logging
 from tournee.cli.main import main
 
 
@@ -35,8 +31,6 @@ def tournee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     for name in [name for name in os.environ if name.startswith("TOURNEE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TOURNEE_HOME", str(tmp_path / "home"))
-    root = logging.getLogger()
-    level, hooks = root.level, (threading.excepthook, sys.unraisablehook)
 
     def run(*words: str, **variables: str) -> Answer:
         with monkeypatch.context() as patch:
@@ -46,9 +40,5 @@ def tournee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         printed = capsys.readouterr()
         return Answer(code, printed.out, printed.err)
 
-    yield run
-    close_logs()
-    threading.excepthook, sys.unraisablehook = hooks
-    logging.captureWarnings(capture=False)
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with restored_logging():
+        yield run

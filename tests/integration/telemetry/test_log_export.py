@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import structlog
 
 from tests.support.otlp import Receiver, SeenLine
 from tests.support.pipeline import Pipeline, write_newsletter
+from tests.support.process_logging import restored_logging
 from tournee.bootstrap.logs import configure_logs
 from tournee.bootstrap.telemetry import Telemetry, open_telemetry
 from tournee.kit.errors import SetupError
@@ -28,8 +29,10 @@ log = structlog.get_logger("tournee.tests.export")
 
 
 @pytest.fixture(autouse=True)
-def logging_configured(receiver: Receiver, tmp_path: Path) -> None:
-    configure_logs(Settings(home=tmp_path / "home"))
+def logging_configured(receiver: Receiver, tmp_path: Path) -> Iterator[None]:
+    with restored_logging():
+        configure_logs(Settings(home=tmp_path / "home"))
+        yield
 
 
 async def flush() -> None:

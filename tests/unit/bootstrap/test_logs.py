@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from tournee.bootstrap.logs import close_logs, configure_logs
+from tests.support.process_logging import restored_logging
+from tournee.bootstrap.logs import configure_logs
 from tournee.kit.logs.correlation import correlate
 from tournee.kit.logs.level import LEVEL_FILE, LevelWatch, read_level, write_level
 from tournee.kit.logs.pipeline import FILED_ALREADY, PIPELINE, PipelineHandler
@@ -27,14 +27,8 @@ from tournee.settings import Settings
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     """Logging as it was: it belongs to the whole process."""
-    root = logging.getLogger()
-    level, hooks = root.level, (threading.excepthook, sys.unraisablehook)
-    yield
-    close_logs()
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    threading.excepthook, sys.unraisablehook = hooks
-    structlog.reset_defaults()
+    with restored_logging():
+        yield
 
 
 @pytest.fixture
