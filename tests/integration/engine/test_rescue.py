@@ -324,7 +324,7 @@ async def test_a_job_past_its_deadline_goes_back_though_its_worker_lives(bench: 
     await bench.start()
     bench.handlers.gate.clear()
     await bench.enqueue(Work(n=0))
-    await bench.wait_for_state("running")
+    await bench.handlers.running.wait()
     await bench.pool.execute("UPDATE engine.jobs SET deadline_at = now() - interval '1 s'")
 
     async def ran_again() -> bool:
